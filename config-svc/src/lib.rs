@@ -1,0 +1,1 @@
+//! Owns merchants, data streams, keys and rules.

@@ -1,0 +1,1 @@
+//! The versioned snapshot of configuration, watched.

@@ -1,0 +1,1 @@
+//! The embedded log: segment files, group commit, nothing to install.

@@ -1,0 +1,13 @@
+//! The event log: the partitioned, replayable sequence of records that ingest appends and rollup folds.
+//!
+//! [`EventLog`] is the seam, [`conformance`] is its test suite, word for word the same for every back end, and
+//! [`embedded`] is the back end that needs nothing installed.
+
+mod error;
+mod log;
+
+pub mod conformance;
+pub mod embedded;
+
+pub use error::{Error, Result};
+pub use log::{Chunk, Entry, EventLog};

@@ -1,0 +1,1 @@
+//! Platform, service, settings, telemetry and drain: the only way a service runs.

@@ -1,0 +1,1 @@
+//! Every persisted key and value, one file per family.

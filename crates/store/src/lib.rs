@@ -1,0 +1,13 @@
+//! The store: ordered bytes with consistent snapshots and atomic, conditional commits.
+//!
+//! [`Store`] is the seam, [`conformance`] is its test suite, word for word the same for every back end, and
+//! [`embedded`] is the back end that needs nothing installed.
+
+mod error;
+mod traits;
+
+pub mod conformance;
+pub mod embedded;
+
+pub use error::{Error, Result};
+pub use traits::{Batch, Pair, Require, Snapshot, Store, Write};

@@ -1,0 +1,2 @@
+//! The hitmill binary.
+fn main() {}

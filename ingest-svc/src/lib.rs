@@ -1,0 +1,1 @@
+//! Admits hits: key, quota, shape, route, durable append, acknowledgement.

@@ -1,0 +1,1 @@
+//! Answers queries and streams live results.

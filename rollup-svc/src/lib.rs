@@ -1,0 +1,1 @@
+//! Folds hits into cells, exactly once.

@@ -1,0 +1,1 @@
+//! Fire hits into hitmill and never wait.
