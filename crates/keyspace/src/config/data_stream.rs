@@ -1,0 +1,45 @@
+//! Data streams, whole.
+//!
+//! ```text
+//! key    21 │ data stream id, u32
+//! value  hitmill.v1.DataStream
+//! ```
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use model::DataStreamId;
+
+use super::family;
+use crate::key::KeyBuilder;
+
+const PREFIX: u8 = 0x21;
+
+/// The key of one data stream.
+pub fn key(id: DataStreamId) -> Bytes {
+    KeyBuilder::family(PREFIX).u32(id.0).build()
+}
+
+/// All data streams, by id.
+pub fn range() -> Range<Bytes> {
+    family(PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_layout_is_as_drawn() {
+        assert_eq!(key(DataStreamId(0x0102)).as_ref(), [0x21, 0, 0, 1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn later_ids_sort_later(a: u32, b: u32) {
+            prop_assert_eq!(a.cmp(&b), key(DataStreamId(a)).cmp(&key(DataStreamId(b))));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Merchants, whole.
+//!
+//! ```text
+//! key    20 │ merchant id, u64
+//! value  hitmill.v1.Merchant
+//! ```
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use model::MerchantId;
+
+use super::family;
+use crate::key::KeyBuilder;
+
+const PREFIX: u8 = 0x20;
+
+/// The key of one merchant.
+pub fn key(id: MerchantId) -> Bytes {
+    KeyBuilder::family(PREFIX).u64(id.0).build()
+}
+
+/// All merchants, by id.
+pub fn range() -> Range<Bytes> {
+    family(PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_layout_is_as_drawn() {
+        assert_eq!(key(MerchantId(0x0102)).as_ref(), [0x20, 0, 0, 0, 0, 0, 0, 1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn later_ids_sort_later(a: u64, b: u64) {
+            prop_assert_eq!(a.cmp(&b), key(MerchantId(a)).cmp(&key(MerchantId(b))));
+        }
+    }
+}
