@@ -41,17 +41,19 @@ mod tests {
 
     /// One key of each family.
     fn keys() -> impl Strategy<Value = Vec<Bytes>> {
-        (any::<u64>(), any::<u32>(), any::<u64>(), "[a-zA-Z0-9_]{1,20}").prop_map(|(id, stream, version, text)| {
-            vec![
-                instance::key(),
-                merchant::key(MerchantId(id)),
-                data_stream::key(DataStreamId(stream)),
-                key::key(&text),
-                change::key(version),
-                counters::key(),
-                merchant_change::key(MerchantId(id), version),
-            ]
-        })
+        (any::<u64>(), any::<u32>(), any::<u64>(), "[a-zA-Z0-9_]{1,20}").prop_map(
+            |(id, stream, version, text)| {
+                vec![
+                    instance::key(),
+                    merchant::key(MerchantId(id)),
+                    data_stream::key(DataStreamId(stream)),
+                    key::key(&text),
+                    change::key(version),
+                    counters::key(),
+                    merchant_change::key(MerchantId(id), version),
+                ]
+            },
+        )
     }
 
     proptest! {

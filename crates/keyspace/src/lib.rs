@@ -1,1 +1,30 @@
-//! Every persisted key and value, one file per family.
+//! Every key and value that is persisted, one file per family, with its layout drawn on top.
+//!
+//! ```text
+//! first byte   family                                      file
+//! 0x01         instance id                                 config/instance.rs
+//! 0x10         cells                                       cell.rs
+//! 0x11         versions of the hours of a day              touched.rs
+//! 0x12         progress of a merchant in a partition       progress.rs
+//! 0x13         visitor state, in buckets                   visitor.rs
+//! 0x14         fates of hits by hour of receipt            fate.rs
+//! 0x15         checkpoint of a partition                   checkpoint.rs
+//! 0x20..0x24   configuration                               config.rs
+//! (the log)    records                                     record.rs
+//! ```
+//!
+//! Keys are big-endian numbers and sort as what they stand for; no family is a prefix of another. Values start with a
+//! version byte.
+
+pub mod cell;
+pub mod checkpoint;
+pub mod config;
+pub mod fate;
+mod key;
+pub mod progress;
+pub mod record;
+pub mod touched;
+pub mod visitor;
+
+pub use aggregate::codec::Malformed;
+pub use key::after;

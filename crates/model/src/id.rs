@@ -34,7 +34,7 @@ number_id!(
 );
 number_id!(
     /// One source of hits of a merchant. Numbered from 1 within the whole system.
-    DataStreamId(u64), "data stream id"
+    DataStreamId(u32), "data stream id"
 );
 number_id!(
     /// One complete set of a merchant's cells, made under one version of rules.

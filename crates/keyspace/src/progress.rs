@@ -1,0 +1,94 @@
+//! How far a merchant's cells hold the hits of a partition. Every commit of its cells writes this record and requires that
+//! it is what the worker built upon: that alone makes the fold exactly-once.
+//!
+//! ```text
+//! key    0x12 │ merchant u64 │ generation u32 │ partition u16
+//! value  version 1 │ applied_through 16 bytes │ commits varint
+//! ```
+
+use std::ops::Range;
+
+use aggregate::codec::{Malformed, Reader, put_varint};
+use bytes::Bytes;
+use model::{Generation, MerchantId, Partition, Position};
+
+use crate::key::{KeyBuilder, part};
+
+const FAMILY: u8 = 0x12;
+const VERSION: u8 = 1;
+
+/// The key of a merchant's progress in a partition.
+pub fn key(merchant: MerchantId, generation: Generation, partition: Partition) -> Bytes {
+    prefix(merchant, generation).u16(partition.0).build()
+}
+
+/// The keys of all partitions.
+pub fn range(merchant: MerchantId, generation: Generation) -> Range<Bytes> {
+    prefix(merchant, generation).build()..prefix(merchant, generation).end()
+}
+
+/// The partition of a key.
+pub fn partition_of(key: &[u8]) -> Option<Partition> {
+    part(key, 13).map(|n| Partition(u16::from_be_bytes(n)))
+}
+
+fn prefix(merchant: MerchantId, generation: Generation) -> KeyBuilder {
+    KeyBuilder::family(FAMILY).u64(merchant.0).u32(generation.0)
+}
+
+/// How far a merchant's cells hold the hits of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Everything at or before this position is in the cells, and nothing after it.
+    pub applied_through: Position,
+    /// How many commits there were: rises by one with each. The sum over the partitions is the merchant's revision.
+    pub commits: u64,
+}
+
+impl Progress {
+    /// The persisted value.
+    pub fn encode(&self) -> Bytes {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.applied_through.to_bytes());
+        put_varint(&mut out, self.commits);
+        out.into()
+    }
+
+    /// The inverse of [`Progress::encode`].
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(value);
+        match reader.byte()? {
+            VERSION => {}
+            found => {
+                return Err(Malformed::Unknown { what: "version of a progress record", found: found.into() });
+            }
+        }
+        let progress =
+            Self { applied_through: Position::from_bytes(reader.array()?), commits: reader.varint()? };
+        reader.end()?;
+        Ok(progress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_record_is_its_bytes(ledger: u64, entry: u64, commits: u64) {
+            let progress = Progress { applied_through: Position { ledger, entry }, commits };
+            prop_assert_eq!(Progress::decode(&progress.encode()), Ok(progress));
+        }
+
+        #[test]
+        fn a_range_has_all_partitions_of_one_generation(m in 1u64..9, g in 1u32..9, other in 1u64..9, p: u16) {
+            let all = range(MerchantId(m), Generation(g));
+            let found = key(MerchantId(other), Generation(g), Partition(p));
+            prop_assert_eq!(all.contains(&found), m == other);
+            prop_assert_eq!(partition_of(&found), Some(Partition(p)));
+        }
+    }
+}

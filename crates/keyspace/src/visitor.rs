@@ -1,0 +1,273 @@
+//! Visitor state: what the fold must remember of clients (which hits came already) and of visitors (their sessions). It is
+//! a cache of the log, kept in 256 buckets by hash for each merchant and partition, and written now and then.
+//!
+//! ```text
+//! key    0x13 │ partition u16 │ merchant u64 │ generation u32 │ bucket u8
+//! value  version 1 │ through 16 bytes │ clients n, n × client │ facts n, n × bytes │ visitors n, n × visitor
+//! client    hash 8 bytes │ epochs n, n × (epoch, high, gaps n, n × (from, length − 1))
+//! visitor   hash 8 bytes │ sessions n, n × (start i64 ms, length ms, order, index of its facts)
+//! ```
+//!
+//! A bucket holds the state after every record up to `through`. It is written with or after the progress record of a
+//! commit at that position, so `through` never passes `applied_through`: a worker that takes over skips hits up to
+//! `through`, folds those up to `applied_through` into the state alone, and the rest in full.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use aggregate::codec::{Malformed, Reader, put_bytes, put_signed, put_varint};
+use bytes::Bytes;
+use model::{Generation, MerchantId, Partition, Position, Timestamp};
+
+use crate::key::KeyBuilder;
+
+const FAMILY: u8 = 0x13;
+const VERSION: u8 = 1;
+
+/// Which bucket the state of a hash is in.
+pub fn bucket_of(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
+
+/// The key of a bucket.
+pub fn key(partition: Partition, merchant: MerchantId, generation: Generation, bucket: u8) -> Bytes {
+    KeyBuilder::family(FAMILY).u16(partition.0).u64(merchant.0).u32(generation.0).u8(bucket).build()
+}
+
+/// The clients and visitors of a bucket, by their stable hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Which hits of each client came already.
+    pub clients: BTreeMap<u64, Client>,
+    /// The sessions of each visitor.
+    pub visitors: BTreeMap<u64, Visitor>,
+}
+
+/// Which hits of a client came already: the newest epochs, in rising order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The epochs.
+    pub epochs: Vec<Epoch>,
+}
+
+/// Which seqs of an epoch came already: all up to `high` that are in no gap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Epoch {
+    /// The epoch.
+    pub epoch: u64,
+    /// The highest seq that came.
+    pub high: u64,
+    /// Seqs below `high` that have not come, as first and last, rising.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+/// The sessions of a visitor, in order of their start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visitor {
+    /// The sessions; the first one is where the visitor was new.
+    pub sessions: Vec<Session>,
+}
+
+/// A stretch of hits of one visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Event time of its first hit.
+    pub start: Timestamp,
+    /// Event time of its last hit.
+    pub end: Timestamp,
+    /// Decides which of two hits at the same time is the first.
+    pub order: u64,
+    /// Facts of its first hit: where it counts.
+    pub facts: Facts,
+}
+
+/// The values of all dimensions of a hit, shared by those that have the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Facts(Arc<[u8]>);
+
+impl Facts {
+    /// Packs the values, in the order of [`model::Dimension::ALL`].
+    pub fn pack<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut packed = Vec::with_capacity(128);
+        values.into_iter().for_each(|value| put_bytes(&mut packed, value));
+        Self(packed.into())
+    }
+
+    /// The values, in the order of [`model::Dimension::ALL`].
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let mut reader = Reader::new(&self.0);
+        std::iter::from_fn(move || reader.bytes().ok())
+    }
+}
+
+impl Bucket {
+    /// Whether nobody is in it.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.visitors.is_empty()
+    }
+
+    /// The persisted value of the state after every record up to `through`.
+    pub fn encode(&self, through: Position) -> Bytes {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&through.to_bytes());
+        put_varint(&mut out, self.clients.len() as u64);
+        for (hash, client) in &self.clients {
+            out.extend_from_slice(&hash.to_be_bytes());
+            client.encode(&mut out);
+        }
+        let mut numbers = HashMap::new();
+        let mut facts = Vec::new();
+        for session in self.visitors.values().flat_map(|visitor| &visitor.sessions) {
+            numbers.entry(&session.facts).or_insert_with(|| {
+                facts.push(&session.facts);
+                facts.len() as u64 - 1
+            });
+        }
+        put_varint(&mut out, facts.len() as u64);
+        facts.iter().for_each(|facts| put_bytes(&mut out, &facts.0));
+        put_varint(&mut out, self.visitors.len() as u64);
+        for (hash, visitor) in &self.visitors {
+            out.extend_from_slice(&hash.to_be_bytes());
+            put_varint(&mut out, visitor.sessions.len() as u64);
+            for session in &visitor.sessions {
+                put_signed(&mut out, session.start.0.into());
+                put_varint(&mut out, session.end.millis_since(session.start) as u64);
+                put_varint(&mut out, session.order);
+                put_varint(&mut out, numbers[&session.facts]);
+            }
+        }
+        out.into()
+    }
+
+    /// The inverse of [`Bucket::encode`].
+    pub fn decode(value: &[u8]) -> Result<(Self, Position), Malformed> {
+        let mut reader = Reader::new(value);
+        match reader.byte()? {
+            VERSION => {}
+            found => {
+                return Err(Malformed::Unknown { what: "version of visitor state", found: found.into() });
+            }
+        }
+        let through = Position::from_bytes(reader.array()?);
+        let mut bucket = Self::default();
+        for _ in 0..reader.count()? {
+            let hash = u64::from_be_bytes(reader.array()?);
+            bucket.clients.insert(hash, Client::decode(&mut reader)?);
+        }
+        let mut facts = Vec::new();
+        for _ in 0..reader.count()? {
+            facts.push(Facts(reader.bytes()?.into()));
+        }
+        for _ in 0..reader.count()? {
+            let hash = u64::from_be_bytes(reader.array()?);
+            bucket.visitors.insert(hash, Visitor::decode(&mut reader, &facts)?);
+        }
+        reader.end()?;
+        Ok((bucket, through))
+    }
+}
+
+impl Client {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.epochs.len() as u64);
+        for epoch in &self.epochs {
+            put_varint(out, epoch.epoch);
+            put_varint(out, epoch.high);
+            put_varint(out, epoch.gaps.len() as u64);
+            for (from, to) in &epoch.gaps {
+                put_varint(out, *from);
+                put_varint(out, to - from);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut client = Self::default();
+        for _ in 0..reader.count()? {
+            let mut epoch = Epoch { epoch: reader.varint()?, high: reader.varint()?, gaps: Vec::new() };
+            for _ in 0..reader.count()? {
+                let from = reader.varint()?;
+                epoch.gaps.push((from, from.saturating_add(reader.varint()?)));
+            }
+            client.epochs.push(epoch);
+        }
+        Ok(client)
+    }
+}
+
+impl Visitor {
+    fn decode(reader: &mut Reader<'_>, facts: &[Facts]) -> Result<Self, Malformed> {
+        let mut visitor = Self::default();
+        for _ in 0..reader.count()? {
+            let start = Timestamp(reader.signed()? as i64);
+            let end = start.plus_millis(reader.varint()? as i64);
+            let order = reader.varint()?;
+            let number = reader.varint()?;
+            let facts = facts.get(number as usize).cloned();
+            let facts = facts.ok_or(Malformed::Unknown { what: "number of facts", found: number })?;
+            visitor.sessions.push(Session { start, end, order, facts });
+        }
+        Ok(visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn epoch() -> impl Strategy<Value = Epoch> {
+        (any::<u64>(), any::<u64>(), prop::collection::vec((0u64..1_000, 0u64..9), 0..3)).prop_map(
+            |(epoch, high, gaps)| Epoch {
+                epoch,
+                high,
+                gaps: gaps.into_iter().map(|(from, len)| (from, from + len)).collect(),
+            },
+        )
+    }
+
+    fn session() -> impl Strategy<Value = Session> {
+        (any::<i32>(), 0i64..86_400_000, any::<u64>(), prop::collection::vec("[a-c]{0,3}", 12)).prop_map(
+            |(start, length, order, values)| Session {
+                start: Timestamp(start.into()),
+                end: Timestamp(i64::from(start) + length),
+                order,
+                facts: Facts::pack(values.iter().map(String::as_bytes)),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_is_its_bytes(
+            clients in prop::collection::btree_map(any::<u64>(), prop::collection::vec(epoch(), 0..3), 0..4),
+            visitors in prop::collection::btree_map(any::<u64>(), prop::collection::vec(session(), 0..3), 0..4),
+            entry: u64
+        ) {
+            let bucket = Bucket {
+                clients: clients.into_iter().map(|(hash, epochs)| (hash, Client { epochs })).collect(),
+                visitors: visitors.into_iter().map(|(hash, sessions)| (hash, Visitor { sessions })).collect(),
+            };
+            let through = Position::of_entry(entry);
+            prop_assert_eq!(Bucket::decode(&bucket.encode(through)), Ok((bucket, through)));
+        }
+
+        #[test]
+        fn facts_are_their_values(values in prop::collection::vec(any::<Vec<u8>>(), 0..13)) {
+            let facts = Facts::pack(values.iter().map(Vec::as_slice));
+            prop_assert_eq!(facts.values().collect::<Vec<_>>(), values);
+        }
+
+        #[test]
+        fn rubbish_is_refused_or_read_but_never_panics(rubbish: Vec<u8>) {
+            let _ = Bucket::decode(&[&[VERSION], &[0; 16][..], &rubbish].concat());
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_the_top_byte_of_the_hash() {
+        assert_eq!(bucket_of(0xab00_0000_0000_0001), 0xab);
+        assert_eq!(key(Partition(1), MerchantId(2), Generation(3), 0xab).len(), 16);
+    }
+}
