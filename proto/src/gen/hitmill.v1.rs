@@ -297,7 +297,7 @@ pub struct Refused {
     /// Its epoch.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
-    /// Its seq.
+    /// Its seq; 0 if it cannot be told.
     #[prost(uint64, tag = "3")]
     pub seq: u64,
     /// Why.
@@ -306,6 +306,10 @@ pub struct Refused {
     /// The value at fault and what is allowed.
     #[prost(string, tag = "5")]
     pub message: ::prost::alloc::string::String,
+    /// How many hits this stands for: 1; more where a batch was refused as a whole, or where there were too many to list
+    /// (then without client and seq); 0 if it cannot be told.
+    #[prost(uint64, tag = "6")]
+    pub hits: u64,
 }
 /// The server wants this stream to end: finish what is in flight, then connect again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

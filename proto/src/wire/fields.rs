@@ -94,6 +94,10 @@ impl<'a> Fields<'a> {
         let mut value = 0;
         for (i, byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * i);
+            // The tenth byte has one bit left to give: prost refuses more too.
+            if i == 9 && *byte > 1 {
+                return None;
+            }
             if byte & 0x80 == 0 {
                 self.rest = &self.rest[i + 1..];
                 return Some(value);
@@ -109,8 +113,8 @@ impl<'a> Fields<'a> {
     }
 
     fn field(&mut self) -> Option<Field<'a>> {
-        let key = self.varint()?;
-        let number = u32::try_from(key >> 3).ok().filter(|n| *n > 0)?;
+        let key = u32::try_from(self.varint()?).ok()?;
+        let number = Some(key >> 3).filter(|n| *n > 0)?;
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(self.take(8)?.try_into().ok()?),
