@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use store::Store;
@@ -55,6 +56,22 @@ impl Catalog {
             }
             for change in changes {
                 self.apply(&change.items, change.version);
+            }
+        }
+    }
+
+    /// Catches up every so often, for ever; while the store is away, what is known goes on to hold.
+    pub async fn follow(&self, store: &dyn Store, every: Duration) {
+        let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.catch_up(store).await {
+                let version = self.snapshot().version();
+                tracing::warn!(
+                    version,
+                    "the configuration cannot be read, an older one stays in force: {error}"
+                );
             }
         }
     }

@@ -1,0 +1,16 @@
+use serde::{Deserialize, Serialize};
+
+/// The section `config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Milliseconds between looks at the store for changes that another config-svc made: how late this one hears of a
+    /// revoked key.
+    pub follow_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { follow_ms: 500 }
+    }
+}

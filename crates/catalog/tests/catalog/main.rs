@@ -1,0 +1,5 @@
+//! The catalog from outside.
+
+mod snapshot;
+mod support;
+mod wire;
