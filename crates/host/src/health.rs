@@ -26,7 +26,7 @@ struct Service {
 
 impl Health {
     /// Health of services by name, with the gRPC services of each. None is ready.
-    pub(crate) async fn new(services: impl IntoIterator<Item = (&'static str, Vec<&'static str>)>) -> Self {
+    pub(crate) async fn new(services: Vec<(&'static str, Vec<&'static str>)>) -> Self {
         let services =
             services.into_iter().map(|(name, grpc)| (name, Service { grpc, ready: false })).collect();
         let health =

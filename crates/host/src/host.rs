@@ -18,6 +18,19 @@ use crate::server::Server;
 use crate::stack::{self, Methods};
 use crate::{Drains, Platform, Service, Settings, telemetry};
 
+/// The contract, and the gRPC services that every host has.
+const DESCRIPTORS: [&[u8]; 4] = [
+    proto::DESCRIPTORS,
+    tonic_health::pb::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+];
+const OWN_SERVICES: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
 /// Runs services: all in one process, or one alone. There is no other way in which a service runs.
 pub struct Host {
     platform: Platform,
@@ -72,7 +85,7 @@ impl Host {
         signal: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let address = listener.local_addr()?;
-        let names = self.services.iter().map(|s| (s.name, s.grpc.clone()));
+        let names = self.services.iter().map(|s| (s.name, s.grpc.clone())).collect();
         let health = Arc::new(Health::new(names).await);
         self.watch_readiness(&health);
         self.platform.tasks.spawn(telemetry::upkeep(self.platform.drain.clone()));
@@ -106,10 +119,7 @@ impl Host {
     }
 
     fn app(&mut self, health: &Arc<Health>) -> anyhow::Result<Router> {
-        let health_methods = tonic_health::pb::FILE_DESCRIPTOR_SET;
-        let reflection_methods = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
-        let methods = Arc::new(Methods::of(&[proto::DESCRIPTORS, health_methods, reflection_methods])?);
-
+        let methods = Arc::new(Methods::of(&DESCRIPTORS)?);
         let mut own = tonic::service::RoutesBuilder::default();
         own.add_service(health.server());
         own.add_service(self.reflection().build_v1()?);
@@ -125,14 +135,10 @@ impl Host {
 
     /// What grpcurl sees: the services that run here, not all of the contract.
     fn reflection(&self) -> tonic_reflection::server::Builder<'static> {
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .with_service_name("grpc.health.v1.Health");
-        self.services
-            .iter()
-            .flat_map(|s| &s.grpc)
-            .fold(builder, |builder, name| builder.with_service_name(*name))
+        let builder = tonic_reflection::server::Builder::configure().include_reflection_service(false);
+        let builder = DESCRIPTORS.iter().fold(builder, |b, set| b.register_encoded_file_descriptor_set(set));
+        let served = self.services.iter().flat_map(|service| &service.grpc);
+        served.chain(&OWN_SERVICES).fold(builder, |b, name| b.with_service_name(*name))
     }
 
     /// The order matters: when the streams have ended nothing more is appended, so the workers can fold all that is left,

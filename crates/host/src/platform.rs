@@ -1,5 +1,7 @@
 //! What services stand on, and the ways to get it.
 
+mod embedded;
+
 use std::sync::Arc;
 
 use catalog::Catalog;
@@ -10,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Feed;
+
+pub use embedded::embedded;
 
 /// What services stand on. Cheap to clone; the parts are behind their seams, so a service cannot tell one machine from
 /// many.

@@ -2,6 +2,8 @@
 
 mod layers;
 mod names;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

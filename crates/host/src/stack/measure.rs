@@ -1,13 +1,15 @@
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, header};
-use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use metrics::{counter, gauge, histogram};
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -76,14 +78,39 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
     if !is_grpc(response.headers()) {
         call.code = Some(response.status().as_str().to_owned());
     }
-    response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            if let Some(trailers) = frame.trailers_ref() {
-                call.heard(trailers);
-            }
-            frame
-        }))
-    })
+    response.map(|body| Body::new(Answer { body, call }))
+}
+
+/// The body of an answer, watched for the trailers in which gRPC says how a call ended.
+struct Answer {
+    body: Body,
+    call: Call,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.call.heard(trailers);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A call under way. It is counted when it is dropped: when its body was sent, or was given up.
