@@ -1,4 +1,4 @@
-use model::{Kind, Partition, Position};
+use model::{Invalid, Kind, Partition, Position};
 use thiserror::Error;
 
 /// What went wrong in the event log.
@@ -50,6 +50,9 @@ pub enum Error {
         /// What differs and what to do.
         what: String,
     },
+    /// A setting that is not allowed.
+    #[error(transparent)]
+    Setting(#[from] Invalid),
     /// The disk or the back end does not take writes now.
     #[error("failed to {doing} {place}: {source}")]
     Io {
@@ -72,7 +75,9 @@ impl Error {
     /// What the failure means to the one who asked.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoPartition { .. } | Self::TooLarge { .. } | Self::Mismatch { .. } => Kind::Invalid,
+            Self::NoPartition { .. } | Self::TooLarge { .. } | Self::Mismatch { .. } | Self::Setting(_) => {
+                Kind::Invalid
+            }
             Self::Gone { .. } => Kind::NotFound,
             Self::Corrupt { .. } => Kind::Corrupt,
             Self::InUse { .. } => Kind::Conflict,

@@ -10,4 +10,4 @@ pub mod conformance;
 pub mod embedded;
 
 pub use error::{Error, Result};
-pub use log::{Chunk, Entry, EventLog};
+pub use log::{Chunk, Entry, EventLog, MAX_RECORD_BYTES};

@@ -4,6 +4,9 @@ use model::{Partition, Position, Timestamp};
 
 use crate::Result;
 
+/// Bytes of the largest record that every log takes. Pulsar refuses messages above 5 MiB unless it is told otherwise.
+pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+
 /// The partitioned, replayable sequence of records.
 ///
 /// An implementer owes:
@@ -25,7 +28,8 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// Appends one record; when it returns, the record is durable. Appends made at the same time may share one flush.
     /// Fails with [`Kind::Unavailable`](model::Kind::Unavailable), having written nothing that will be read, when the
-    /// disk is full or the back end away; a failed flush to the disk ends the process.
+    /// disk is full or the back end away; a failed flush to the disk ends the process. A record of up to
+    /// [`MAX_RECORD_BYTES`] is taken, a larger one refused.
     async fn append(&self, partition: Partition, record: Bytes) -> Result<Position>;
 
     /// Reads records from the first one at or after `from`: at least one if there is one, then more up to about

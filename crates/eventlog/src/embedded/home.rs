@@ -1,0 +1,105 @@
+//! The directory of a log: who uses it, and what was fixed when it was made.
+//!
+//! ```text
+//! lock        locked by the process that has the log open
+//! meta        "hitmill-log format=1 partitions=4"; written last, so that a log that has it is complete
+//! p00000/     segments of partition 0
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use model::Partition;
+
+use super::files::{create_directory, failed, sync_directory};
+use crate::{Error, Result};
+
+const FORMAT: &str = "1";
+
+/// The locked directory of a log.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+    /// Whether the log is being made: its meta file is not there yet.
+    pub(super) fresh: bool,
+    // Held for its lock, which the system releases with the file, also when the process is killed.
+    _lock: File,
+}
+
+impl Home {
+    /// Takes the directory for this process, creating what is missing.
+    pub(super) fn open(path: &Path, partitions: u16) -> Result<Self> {
+        create_directory(path)?;
+        let lock = lock(path)?;
+        let meta = path.join("meta");
+        let fresh = match fs::read_to_string(&meta) {
+            Ok(text) => check(&meta, &text, partitions).map(|()| false)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(error) => return Err(failed("read", &meta)(error)),
+        };
+        let home = Self { path: path.to_owned(), fresh, _lock: lock };
+        if fresh {
+            (0..partitions)
+                .try_for_each(|partition| create_directory(&home.directory(Partition(partition))))?;
+        }
+        Ok(home)
+    }
+
+    /// Where the segments of a partition are.
+    pub(super) fn directory(&self, partition: Partition) -> PathBuf {
+        self.path.join(format!("p{:05}", partition.0))
+    }
+
+    /// Writes down what is fixed from now on.
+    pub(super) fn settle(&mut self, partitions: u16) -> Result<()> {
+        let (new, meta) = (self.path.join("meta.new"), self.path.join("meta"));
+        File::create(&new)
+            .and_then(|mut file| {
+                writeln!(file, "hitmill-log format={FORMAT} partitions={partitions}")?;
+                file.sync_all()
+            })
+            .map_err(failed("write", &new))?;
+        fs::rename(&new, &meta).map_err(failed("create", &meta))?;
+        sync_directory(&self.path)?;
+        self.fresh = false;
+        Ok(())
+    }
+}
+
+fn lock(directory: &Path) -> Result<File> {
+    let path = directory.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
+    }
+}
+
+fn check(meta: &Path, text: &str, wanted: u16) -> Result<()> {
+    let fields =
+        text.trim_end().strip_prefix("hitmill-log format=").and_then(|rest| rest.split_once(" partitions="));
+    let Some((format, partitions)) = fields else {
+        let what = format!("it says {text:?} and should say which format and how many partitions");
+        return Err(Error::Corrupt { place: meta.display().to_string(), what });
+    };
+    if format != FORMAT {
+        let what = format!("{} says format {format}: this version reads format {FORMAT}", meta.display());
+        return Err(Error::Mismatch { what });
+    }
+    if partitions != wanted.to_string() {
+        let what = format!(
+            "the log in {} was made with {partitions} partitions and the settings say {wanted}: \
+             the number is fixed for the life of a log, set it to {partitions}",
+            meta.parent().unwrap_or(meta).display()
+        );
+        return Err(Error::Mismatch { what });
+    }
+    Ok(())
+}
