@@ -2,6 +2,8 @@ use bytes::Bytes;
 use model::Kind;
 use thiserror::Error;
 
+use crate::MAX_KEY_BYTES;
+
 /// What went wrong in the store.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -16,6 +18,12 @@ pub enum Error {
     EmptyValue {
         /// The key.
         key: Bytes,
+    },
+    /// A batch names a key that is empty or too long.
+    #[error("a key of {length} bytes: a key has 1 to {MAX_KEY_BYTES}")]
+    KeyLength {
+        /// How long it is.
+        length: usize,
     },
     /// The directory is used by another process.
     #[error("{path} is in use by another hitmill: stop it, or choose another data directory")]
@@ -55,7 +63,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Conflict { .. } | Self::InUse { .. } => Kind::Conflict,
-            Self::EmptyValue { .. } => Kind::Internal,
+            Self::EmptyValue { .. } | Self::KeyLength { .. } => Kind::Internal,
             Self::Corrupt { .. } => Kind::Corrupt,
             Self::Unknown { .. } => Kind::Unknown,
             Self::Unavailable { .. } => Kind::Unavailable,

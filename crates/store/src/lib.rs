@@ -10,4 +10,4 @@ pub mod conformance;
 pub mod embedded;
 
 pub use error::{Error, Result};
-pub use traits::{Batch, Pair, Require, Snapshot, Store, Write};
+pub use traits::{Batch, MAX_KEY_BYTES, Pair, Require, Snapshot, Store, Write};

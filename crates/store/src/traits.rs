@@ -1,7 +1,10 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::Result;
+use crate::{Error, Result};
+
+/// The longest key, in bytes. Every back end takes it, with room for what it puts around a key.
+pub const MAX_KEY_BYTES: usize = 4_096;
 
 /// Ordered bytes.
 ///
@@ -14,6 +17,8 @@ use crate::Result;
 /// * **Order.** After a crash the store holds a prefix of the commits in their order. A commit that was
 ///   [`durable`](Batch::durable), and everything before a returned [`sync`](Store::sync), is in that prefix; any
 ///   commit that returned survives the end of the process, if not always of the machine.
+/// * **Refusals.** A batch with an empty value, or with a key that is empty or longer than [`MAX_KEY_BYTES`], is refused
+///   as a whole.
 /// * **Snapshots** see every commit that had returned when they were taken and none that comes later, for as long as
 ///   they live.
 #[async_trait]
@@ -106,5 +111,28 @@ impl Batch {
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Refuses what no back end takes: a back end calls it first in its commit.
+    pub(crate) fn validate(&self) -> Result<()> {
+        for key in self.requires.iter().map(|require| &require.key).chain(self.writes.iter().map(Write::key))
+        {
+            if key.is_empty() || key.len() > MAX_KEY_BYTES {
+                return Err(Error::KeyLength { length: key.len() });
+            }
+        }
+        match self.writes.iter().find(|write| matches!(write, Write::Put(_, value) if value.is_empty())) {
+            Some(write) => Err(Error::EmptyValue { key: write.key().clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write {
+    /// The key that is written.
+    pub fn key(&self) -> &Bytes {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key,
+        }
     }
 }

@@ -1,0 +1,134 @@
+//! The one writer: checks what a batch requires and writes it, in one step.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
+use parking_lot::Mutex;
+
+use super::{Settings, opening};
+use crate::{Batch, Error, Require, Result, Write};
+
+pub(super) struct Engine {
+    pub(super) cells: Keyspace,
+    pub(super) db: Database,
+    path: PathBuf,
+    /// How many commits there were since the store was opened; held over the check and the write of each.
+    commits: Mutex<u64>,
+    /// How many of them are known to be safe; held over an fsync.
+    synced: Mutex<u64>,
+    /// The last field: the directory is free when all else is closed.
+    _in_use: File,
+}
+
+impl Engine {
+    pub(super) fn open(dir: &Path, settings: Settings) -> Result<Self> {
+        let in_use = opening::take(dir)?;
+        let (db, cells) = opening::open(dir, settings)?;
+        Ok(Self {
+            cells,
+            db,
+            path: dir.to_owned(),
+            commits: Mutex::default(),
+            synced: Mutex::default(),
+            _in_use: in_use,
+        })
+    }
+
+    pub(super) fn commit(&self, batch: &Batch) -> Result<()> {
+        batch.validate()?;
+        let prepared = self.prepare(&batch.writes);
+        let number = {
+            // All writes of the process pass here, so what was found is still so when the batch is written.
+            let mut commits = self.commits.lock();
+            self.check(&batch.requires)?;
+            if let Err(error) = prepared.commit() {
+                die("write a commit to the journal", &error);
+            }
+            *commits += 1;
+            *commits
+        };
+        if batch.durable {
+            self.sync_through(number);
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) {
+        let last = *self.commits.lock();
+        self.sync_through(last);
+    }
+
+    pub(super) fn failed(&self, doing: &'static str, error: fjall::Error) -> Error {
+        failed(&self.path, doing, error)
+    }
+
+    /// Only the last write of each key goes into the batch: fjall gives all writes of a batch the same sequence number, and
+    /// does not say which of two with the same key and number wins.
+    fn prepare(&self, writes: &[Write]) -> OwnedWriteBatch {
+        let mut seen = HashSet::with_capacity(writes.len());
+        // The mode that a batch of `Database::batch` has by default, named since so much rests on it: when the commit
+        // returns, its bytes are with the operating system, and survive the end of the process.
+        let mut prepared = OwnedWriteBatch::with_capacity(self.db.clone(), writes.len())
+            .durability(Some(PersistMode::Buffer));
+        for write in writes.iter().rev().filter(|write| seen.insert(write.key())) {
+            match write {
+                Write::Put(key, value) => prepared.insert(&self.cells, &**key, &**value),
+                Write::Delete(key) => prepared.remove(&self.cells, &**key),
+            }
+        }
+        prepared
+    }
+
+    fn check(&self, requires: &[Require]) -> Result<()> {
+        for Require { key, value } in requires {
+            let found = self.cells.get(key).map_err(|error| self.failed("check a requirement", error))?;
+            if found.as_deref() != value.as_deref() {
+                return Err(Error::Conflict { key: key.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when the commits up to this one are safe. Those who wait here together are served by one fsync, since it
+    /// covers everything that was written before it began.
+    fn sync_through(&self, number: u64) {
+        let mut synced = self.synced.lock();
+        if *synced >= number {
+            return;
+        }
+        let written = *self.commits.lock();
+        // fdatasync is enough: fjall syncs a new journal's size and directory when it makes it, and a size that grows
+        // later is metadata that fdatasync does write.
+        if let Err(error) = self.db.persist(PersistMode::SyncData) {
+            die("sync the journal", &error);
+        }
+        *synced = written;
+    }
+}
+
+/// Maps what fjall says.
+pub(super) fn failed(path: &Path, doing: &'static str, error: fjall::Error) -> Error {
+    let shown = || path.display().to_string();
+    match error {
+        fjall::Error::Locked => Error::InUse { path: shown() },
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+            Error::Unavailable { doing, what: error.to_string() }
+        }
+        fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => {
+            Error::Unavailable { doing, what: error.to_string() }
+        }
+        // Everything else that fjall knows, and whatever it adds, is about bytes that it cannot make sense of.
+        error => Error::Corrupt { path: shown(), what: error.to_string() },
+    }
+}
+
+/// Ends the process. After a failed write or fsync nobody can say what is on disk: the system may have dropped the pages
+/// that it could not write, and reports success the next time. What was written is known again when the journal is read
+/// by a new process; until then every answer would be a guess. fjall takes no more writes in this state either.
+fn die(doing: &'static str, error: &dyn Display) -> ! {
+    tracing::error!(%error, "failed to {doing}: the process ends here, the journal is read when it starts again");
+    std::process::abort()
+}
