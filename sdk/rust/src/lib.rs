@@ -1,1 +1,28 @@
-//! Fire hits into hitmill and never wait.
+#![doc = include_str!("../README.md")]
+
+pub use client::{Client, ClientBuilder};
+pub use error::{BuildError, SendError};
+pub use hit::{Hit, Value};
+pub use proto::v1::{Codec, Context, RefusalReason};
+pub use sender::{ClientBatch, FrameAck, Refusal, Sender, SenderBuilder};
+pub use stats::{LinkState, Refusals, Stats};
+
+mod client;
+mod sender;
+
+mod error;
+mod hit;
+mod stats;
+
+mod core;
+mod disk;
+mod driver;
+mod shared;
+mod time;
+mod transport;
+mod wire;
+
+/// How this SDK names itself to the server.
+fn sdk() -> proto::v1::Sdk {
+    proto::v1::Sdk { name: "hitmill-rust".into(), version: env!("CARGO_PKG_VERSION").into() }
+}
