@@ -1,5 +1,7 @@
 //! The generated code is checked in, so that nobody needs protoc to build. This test generates it again and compares;
-//! with `HITMILL_REGENERATE=1` it writes what it made (`cargo xtask generate` does that).
+//! with `HITMILL_REGENERATE=1` it writes what it made (`./dev generate` does that).
+
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -49,7 +51,7 @@ fn check(path: &Path, fresh: &[u8]) {
     let kept = fs::read(path).unwrap_or_default();
     assert!(
         kept == fresh,
-        "{} is not what the .proto files give: run `cargo xtask generate`",
+        "{} is not what the .proto files give: run `./dev generate`",
         path.display()
     );
 }
