@@ -38,8 +38,7 @@ impl Default for Settings {
 /// A store in a directory of this machine.
 ///
 /// A failed write or fsync of the journal ends the process, since only reading it again tells what it holds. The directory
-/// stays in use until
-/// the last snapshot is gone.
+/// stays in use until the last snapshot is gone.
 #[derive(Clone)]
 pub struct EmbeddedStore {
     engine: Arc<Engine>,
