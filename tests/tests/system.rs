@@ -1,1 +1,8 @@
-//! The whole system from outside.
+//! The whole system from outside: a real `hitmill` process, spoken to as its users do.
+
+#[cfg(test)]
+mod system {
+    mod books;
+    mod import;
+    mod server;
+}

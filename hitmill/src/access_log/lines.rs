@@ -1,0 +1,137 @@
+use std::io::{self, BufRead};
+
+/// Bytes of a line; Apache takes requests of at most 8 KiB a header.
+pub(super) const LINE_BYTES: usize = 64 * 1024;
+
+/// The lines of a log, one at a time: memory stays the same for files of any size.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    number: u64,
+    bytes: u64,
+    too_long: bool,
+    ended: bool,
+    /// The line in the buffer is still to be given.
+    peeked: bool,
+}
+
+/// A line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    /// Its number, from 1.
+    pub(crate) number: u64,
+    /// What is in it, without its end; not more than a line may have.
+    pub(crate) text: &'a [u8],
+    /// It had more than that.
+    pub(crate) too_long: bool,
+    /// It has its end: a line without is perhaps still being written.
+    pub(crate) ended: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The lines of `reader`.
+    pub(crate) fn new(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), number: 0, bytes: 0, too_long: false, ended: true, peeked: false }
+    }
+
+    /// Bytes read until now.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The next line, or nothing at the end.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        let is_one = std::mem::take(&mut self.peeked) || self.read()?;
+        Ok(is_one.then(|| self.line()))
+    }
+
+    /// The next line, which is given once more by `next`.
+    pub(crate) fn peek(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.peeked = self.peeked || self.read()?;
+        Ok(self.peeked.then(|| self.line()))
+    }
+
+    fn line(&self) -> Line<'_> {
+        let text = self.buffer.strip_suffix(b"\r").unwrap_or(&self.buffer);
+        Line { number: self.number, text, too_long: self.too_long, ended: self.ended }
+    }
+
+    /// Reads a line into the buffer; says whether there was one.
+    fn read(&mut self) -> io::Result<bool> {
+        self.buffer.clear();
+        let mut length = 0;
+        self.ended = false;
+        while !self.ended {
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if chunk.is_empty() {
+                break;
+            }
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let (text, read) = end.map_or((chunk, chunk.len()), |end| (&chunk[..end], end + 1));
+            let room = LINE_BYTES - self.buffer.len();
+            self.buffer.extend_from_slice(&text[..text.len().min(room)]);
+            length += text.len();
+            self.ended = end.is_some();
+            self.reader.consume(read);
+            self.bytes += read as u64;
+        }
+        self.too_long = length > LINE_BYTES;
+        let is_one = length > 0 || self.ended;
+        self.number += u64::from(is_one);
+        Ok(is_one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    fn lines(text: &[u8], buffer: usize) -> Vec<(u64, usize, bool, bool)> {
+        let mut lines = Lines::new(BufReader::with_capacity(buffer, text));
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            all.push((line.number, line.text.len(), line.too_long, line.ended));
+        }
+        assert_eq!(lines.bytes(), text.len() as u64);
+        all
+    }
+
+    #[test]
+    fn lines_have_numbers_and_ends() {
+        for buffer in [1, 3, 100] {
+            assert_eq!(lines(b"", buffer), []);
+            assert_eq!(
+                lines(b"ab\r\n\nc", buffer),
+                [(1, 2, false, true), (2, 0, false, true), (3, 1, false, false)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_looked_at_is_still_to_come() {
+        let mut lines = Lines::new(&b"a\nb"[..]);
+        let number = |line: io::Result<Option<Line<'_>>>| line.unwrap().map(|line| line.number);
+        assert_eq!(
+            (number(lines.peek()), number(lines.peek()), number(lines.next())),
+            (Some(1), Some(1), Some(1))
+        );
+        assert_eq!((number(lines.next()), number(lines.peek()), number(lines.next())), (Some(2), None, None));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_the_next_one_is_whole() {
+        let text =
+            [vec![b'x'; LINE_BYTES], vec![b'\n'], vec![b'y'; 3 * LINE_BYTES], b"\nz\n".to_vec()].concat();
+        assert_eq!(
+            lines(&text, 4_096),
+            [(1, LINE_BYTES, false, true), (2, LINE_BYTES, true, true), (3, 1, false, true)]
+        );
+    }
+}
