@@ -139,6 +139,11 @@ impl RecordBuilder {
         self.out.len() <= 1
     }
 
+    /// Makes room for about this many bytes more, for whoever knows what is coming.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// Adds a batch; `entry.refused` is given apart as [`encode_refused`] or as indexes.
     pub fn batch(&mut self, entry: &BatchEntry<'_>, refused: &[(u32, Refusal)]) {
         let head = &mut self.scratch;
