@@ -1,1 +1,22 @@
-//! Folds hits into cells, exactly once.
+//! The rollup service: folds the hits of the event log into cells, exactly once.
+//!
+//! Everything that decides is a plain function: [`facts`] (what a hit counts under), [`dedupe`] (did it come before),
+//! [`session`] (which sessions it makes), [`fold`] (all of it, into a merchant's state), [`flush`] (that state into one
+//! atomic commit). [`worker`] carries: it reads records, folds them, commits.
+
+pub mod agent;
+pub mod dedupe;
+mod error;
+pub mod facts;
+pub mod flush;
+pub mod fold;
+pub mod holding;
+mod service;
+pub mod session;
+mod settings;
+pub mod state;
+pub mod worker;
+
+pub use error::{Error, Result};
+pub use service::Rollup;
+pub use settings::Settings;

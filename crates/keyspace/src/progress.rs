@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! key    0x12 │ merchant u64 │ generation u32 │ partition u16
-//! value  version 1 │ applied_through 16 bytes │ commits varint
+//! value  version 1 │ applied_through 16 bytes │ commits varint │ state_through: 0, or 1 and 16 bytes
 //! ```
 
 use std::ops::Range;
@@ -43,6 +43,9 @@ pub struct Progress {
     pub applied_through: Position,
     /// How many commits there were: rises by one with each. The sum over the partitions is the merchant's revision.
     pub commits: u64,
+    /// The merchant's visitor state in the store is the state after every record up to this position; none if none was
+    /// written. Never after `applied_through`.
+    pub state_through: Option<Position>,
 }
 
 impl Progress {
@@ -51,6 +54,8 @@ impl Progress {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.applied_through.to_bytes());
         put_varint(&mut out, self.commits);
+        out.push(self.state_through.is_some().into());
+        out.extend(self.state_through.iter().flat_map(|position| position.to_bytes()));
         out.into()
     }
 
@@ -63,10 +68,14 @@ impl Progress {
                 return Err(Malformed::Unknown { what: "version of a progress record", found: found.into() });
             }
         }
-        let progress =
-            Self { applied_through: Position::from_bytes(reader.array()?), commits: reader.varint()? };
+        let applied_through = Position::from_bytes(reader.array()?);
+        let commits = reader.varint()?;
+        let state_through = match reader.byte()? {
+            0 => None,
+            _ => Some(Position::from_bytes(reader.array()?)),
+        };
         reader.end()?;
-        Ok(progress)
+        Ok(Self { applied_through, commits, state_through })
     }
 }
 
@@ -78,8 +87,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_is_its_bytes(ledger: u64, entry: u64, commits: u64) {
-            let progress = Progress { applied_through: Position { ledger, entry }, commits };
+        fn a_record_is_its_bytes(ledger: u64, entry: u64, commits: u64, state: Option<u64>) {
+            let state_through = state.map(Position::of_entry);
+            let progress = Progress { applied_through: Position { ledger, entry }, commits, state_through };
             prop_assert_eq!(Progress::decode(&progress.encode()), Ok(progress));
         }
 

@@ -3,21 +3,21 @@
 //!
 //! ```text
 //! key    0x13 │ partition u16 │ merchant u64 │ generation u32 │ bucket u8
-//! value  version 1 │ through 16 bytes │ clients n, n × client │ facts n, n × bytes │ visitors n, n × visitor
+//! value  version 1 │ clients n, n × client │ facts n, n × bytes │ visitors n, n × visitor
 //! client    hash 8 bytes │ epochs n, n × (epoch, high, gaps n, n × (from, length − 1))
 //! visitor   hash 8 bytes │ sessions n, n × (start i64 ms, length ms, order, index of its facts)
 //! ```
 //!
-//! A bucket holds the state after every record up to `through`. It is written with or after the progress record of a
-//! commit at that position, so `through` never passes `applied_through`: a worker that takes over skips hits up to
-//! `through`, folds those up to `applied_through` into the state alone, and the rest in full.
+//! All changed buckets of a merchant are written in one commit with its progress record, whose `state_through` says up to
+//! which record they hold the state. A worker that takes over skips the merchant's hits up to there, folds those up to
+//! `applied_through` into the state alone, and the rest in full.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aggregate::codec::{Malformed, Reader, put_bytes, put_signed, put_varint};
 use bytes::Bytes;
-use model::{Generation, MerchantId, Partition, Position, Timestamp};
+use model::{Generation, MerchantId, Partition, Timestamp};
 
 use crate::key::KeyBuilder;
 
@@ -106,10 +106,9 @@ impl Bucket {
         self.clients.is_empty() && self.visitors.is_empty()
     }
 
-    /// The persisted value of the state after every record up to `through`.
-    pub fn encode(&self, through: Position) -> Bytes {
+    /// The persisted value.
+    pub fn encode(&self) -> Bytes {
         let mut out = vec![VERSION];
-        out.extend_from_slice(&through.to_bytes());
         put_varint(&mut out, self.clients.len() as u64);
         for (hash, client) in &self.clients {
             out.extend_from_slice(&hash.to_be_bytes());
@@ -140,7 +139,7 @@ impl Bucket {
     }
 
     /// The inverse of [`Bucket::encode`].
-    pub fn decode(value: &[u8]) -> Result<(Self, Position), Malformed> {
+    pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(value);
         match reader.byte()? {
             VERSION => {}
@@ -148,7 +147,6 @@ impl Bucket {
                 return Err(Malformed::Unknown { what: "version of visitor state", found: found.into() });
             }
         }
-        let through = Position::from_bytes(reader.array()?);
         let mut bucket = Self::default();
         for _ in 0..reader.count()? {
             let hash = u64::from_be_bytes(reader.array()?);
@@ -163,7 +161,7 @@ impl Bucket {
             bucket.visitors.insert(hash, Visitor::decode(&mut reader, &facts)?);
         }
         reader.end()?;
-        Ok((bucket, through))
+        Ok(bucket)
     }
 }
 
@@ -242,15 +240,13 @@ mod tests {
         #[test]
         fn a_bucket_is_its_bytes(
             clients in prop::collection::btree_map(any::<u64>(), prop::collection::vec(epoch(), 0..3), 0..4),
-            visitors in prop::collection::btree_map(any::<u64>(), prop::collection::vec(session(), 0..3), 0..4),
-            entry: u64
+            visitors in prop::collection::btree_map(any::<u64>(), prop::collection::vec(session(), 0..3), 0..4)
         ) {
             let bucket = Bucket {
                 clients: clients.into_iter().map(|(hash, epochs)| (hash, Client { epochs })).collect(),
                 visitors: visitors.into_iter().map(|(hash, sessions)| (hash, Visitor { sessions })).collect(),
             };
-            let through = Position::of_entry(entry);
-            prop_assert_eq!(Bucket::decode(&bucket.encode(through)), Ok((bucket, through)));
+            prop_assert_eq!(Bucket::decode(&bucket.encode()), Ok(bucket));
         }
 
         #[test]
@@ -261,7 +257,7 @@ mod tests {
 
         #[test]
         fn rubbish_is_refused_or_read_but_never_panics(rubbish: Vec<u8>) {
-            let _ = Bucket::decode(&[&[VERSION], &[0; 16][..], &rubbish].concat());
+            let _ = Bucket::decode(&[&[VERSION], &*rubbish].concat());
         }
     }
 

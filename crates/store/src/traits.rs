@@ -135,4 +135,12 @@ impl Write {
             Self::Put(key, _) | Self::Delete(key) => key,
         }
     }
+
+    /// The value that is set, if one is.
+    pub fn value(&self) -> Option<&Bytes> {
+        match self {
+            Self::Put(_, value) => Some(value),
+            Self::Delete(_) => None,
+        }
+    }
 }

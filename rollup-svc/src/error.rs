@@ -1,0 +1,35 @@
+use model::Kind;
+use thiserror::Error;
+
+/// Why a worker could not go on.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The event log failed.
+    #[error(transparent)]
+    Log(#[from] eventlog::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Stored bytes are not what was written.
+    #[error("{place} cannot be read: {source}")]
+    Malformed {
+        /// Which record or key.
+        place: String,
+        /// What does not fit.
+        source: keyspace::Malformed,
+    },
+}
+
+/// A result of a worker.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// What the failure means.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Log(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Malformed { .. } => Kind::Corrupt,
+        }
+    }
+}

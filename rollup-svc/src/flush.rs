@@ -1,0 +1,175 @@
+//! From what is held of a merchant to one atomic commit: absolute values of the cells that changed, with the progress
+//! record that they are right for, on condition that the record is still the one that was built upon.
+
+use aggregate::Merge;
+use bytes::Bytes;
+use hashbrown::HashMap;
+use keyspace::cell::{Cell, CellKey};
+use keyspace::fate::{self, Fates};
+use keyspace::progress::{self, Progress};
+use keyspace::touched::{self, Day, Touched};
+use keyspace::{Malformed, visitor};
+use model::{Generation, Hour, MerchantId, Partition};
+use store::Batch;
+
+use crate::fold::MINUTES_KEPT_MS;
+use crate::state::{MINUTE, MerchantState, cube_at};
+
+/// Which merchant of which partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// The set of cells.
+    pub generation: Generation,
+    /// The partition.
+    pub partition: Partition,
+}
+
+impl Owner {
+    /// The key of its progress record.
+    pub fn progress_key(&self) -> Bytes {
+        progress::key(self.merchant, self.generation, self.partition)
+    }
+
+    /// The key of a bucket of its visitor state.
+    pub fn bucket_key(&self, bucket: u8) -> Bytes {
+        visitor::key(self.partition, self.merchant, self.generation, bucket)
+    }
+
+    fn cell_key(&self, place: usize, hour: Hour) -> Bytes {
+        let Self { merchant, generation, partition } = *self;
+        CellKey { merchant, generation, cube: cube_at(place), hour, partition }.encode()
+    }
+
+    fn fates_key(&self, hour: Hour) -> Bytes {
+        fate::key(self.merchant, self.generation, hour, self.partition)
+    }
+
+    fn touched_key(&self, day: Day) -> Bytes {
+        touched::key(self.merchant, self.generation, day, self.partition)
+    }
+}
+
+/// Keys whose values must be merged in before the merchant can be committed.
+pub fn wanted(owner: &Owner, state: &MerchantState) -> Vec<Bytes> {
+    let mut keys = Vec::new();
+    for (hour, cells) in &state.hours {
+        let unknown = cells.iter().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole);
+        keys.extend(unknown.map(|(place, _)| owner.cell_key(place, *hour)));
+    }
+    keys.extend(state.fates.iter().filter(|(_, fates)| !fates.whole).map(|(hour, _)| owner.fates_key(*hour)));
+    let days: hashbrown::HashSet<_> = state.hours.keys().map(|hour| Day::of(*hour)).collect();
+    keys.extend(
+        days.into_iter().filter(|day| !state.touched.contains_key(day)).map(|day| owner.touched_key(day)),
+    );
+    keys
+}
+
+/// Merges in what the store has, so that everything held is whole.
+pub fn complete(
+    owner: &Owner,
+    state: &mut MerchantState,
+    found: &HashMap<Bytes, Bytes>,
+) -> Result<(), Malformed> {
+    for (hour, cells) in &mut state.hours {
+        for (place, held) in cells.iter_mut().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole) {
+            if let Some(value) = found.get(&owner.cell_key(place, *hour)) {
+                let mut whole = Cell::decode(value)?;
+                whole.merge(&held.value);
+                held.value = whole;
+            }
+            held.whole = true;
+        }
+        let day = Day::of(*hour);
+        if !state.touched.contains_key(&day) {
+            let value = found.get(&owner.touched_key(day));
+            state
+                .touched
+                .insert(day, value.map(|value| Touched::decode(value)).transpose()?.unwrap_or_default());
+        }
+    }
+    for (hour, held) in state.fates.iter_mut().filter(|(_, fates)| !fates.whole) {
+        if let Some(value) = found.get(&owner.fates_key(*hour)) {
+            held.value.merge(&Fates::decode(value)?);
+        }
+        held.whole = true;
+    }
+    Ok(())
+}
+
+/// What a commit of a merchant will have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committing {
+    /// The progress record that it writes.
+    pub progress: Progress,
+    /// Whether it writes the visitor state.
+    pub with_state: bool,
+    /// Hours whose cells it changes.
+    pub hours: Vec<Hour>,
+}
+
+/// Adds the merchant to a batch. Everything held must be whole.
+pub fn write(owner: &Owner, state: &mut MerchantState, with_state: bool, batch: &mut Batch) -> Committing {
+    let before = state.committed;
+    let commit = before.map_or(0, |progress| progress.commits) + 1;
+    batch.require(owner.progress_key(), before.map(|progress| progress.encode()));
+
+    let mut hours = Vec::new();
+    for (hour, cells) in &state.hours {
+        for (place, held) in cells.iter().enumerate().filter(|(_, cell)| cell.dirty) {
+            batch.put(owner.cell_key(place, *hour), held.value.encode());
+        }
+        if cells.iter().any(|cell| cell.dirty) {
+            hours.push(*hour);
+            state.touched.entry(Day::of(*hour)).or_default().touch(*hour, commit);
+        }
+    }
+    hours.sort_unstable();
+    let mut days: Vec<_> = hours.iter().map(|hour| Day::of(*hour)).collect();
+    days.dedup();
+    for day in days {
+        batch.put(owner.touched_key(day), state.touched[&day].encode());
+    }
+    for (hour, fates) in state.fates.iter().filter(|(_, fates)| fates.dirty) {
+        batch.put(owner.fates_key(*hour), fates.value.encode());
+    }
+    delete_old_minutes(owner, state, batch);
+    if with_state {
+        for (number, held) in state.buckets.iter().filter(|(_, held)| held.dirty) {
+            batch.put(owner.bucket_key(*number), held.bucket.encode());
+        }
+    }
+    let applied_through =
+        before.map_or(state.folded_through, |p| p.applied_through.max(state.folded_through));
+    // While a worker that took over is still behind `applied_through`, so is the state that it holds.
+    let state_through =
+        if with_state { Some(state.folded_through) } else { before.and_then(|p| p.state_through) };
+    let progress = Progress { applied_through, commits: commit, state_through };
+    batch.put(owner.progress_key(), progress.encode());
+    Committing { progress, with_state, hours }
+}
+
+/// Minute cells are for the last two days; older ones go, hour by hour. After a start two more days back are swept.
+fn delete_old_minutes(owner: &Owner, state: &mut MerchantState, batch: &mut Batch) {
+    let kept = (MINUTES_KEPT_MS / Hour::MILLIS) as u32;
+    let keep_from = Hour(state.latest.0.saturating_sub(kept));
+    let from = state.minutes_from.unwrap_or(Hour(keep_from.0.saturating_sub(kept)));
+    for hour in from.0..keep_from.0 {
+        batch.delete(owner.cell_key(MINUTE, Hour(hour)));
+    }
+    state.minutes_from = Some(keep_from.max(from));
+}
+
+/// Takes note that the commit was applied.
+pub fn committed(state: &mut MerchantState, committing: &Committing) {
+    state.committed = Some(committing.progress);
+    state.dirty = false;
+    state.hours.values_mut().flatten().for_each(|cell| cell.dirty = false);
+    state.fates.values_mut().for_each(|fates| fates.dirty = false);
+    if committing.with_state {
+        state.state_dirty_since = None;
+        state.buckets.values_mut().for_each(|held| held.dirty = false);
+    }
+    state.forget_old();
+}

@@ -1,0 +1,34 @@
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::join_all;
+use host::{Drains, Platform, Served, Service};
+use model::Partition;
+use tokio::sync::oneshot;
+
+use crate::settings::Settings;
+use crate::worker::Worker;
+
+/// The rollup service: one worker for each partition.
+pub struct Rollup;
+
+#[async_trait]
+impl Service for Rollup {
+    type Settings = Settings;
+
+    const NAME: &'static str = "rollup";
+    const DRAINS: Drains = Drains::AfterServer;
+
+    async fn start(platform: Platform, settings: Settings) -> anyhow::Result<Served> {
+        let mut all_caught_up = Vec::new();
+        for partition in (0..platform.log.partitions()).map(Partition) {
+            let worker = Worker::begin(platform.clone(), settings.clone(), partition).await?;
+            let (caught_up, once) = oneshot::channel();
+            all_caught_up.push(once);
+            platform.tasks.spawn(worker.run(move || {
+                // Nobody waits any more when the host is being stopped.
+                let _ = caught_up.send(());
+            }));
+        }
+        Ok(Served { ready: Some(join_all(all_caught_up).map(|_| ()).boxed()), ..Served::default() })
+    }
+}
