@@ -279,6 +279,22 @@ mod tests {
     }
 
     #[test]
+    fn waits_grow_with_each_failure_until_a_server_says_ready() {
+        let mut link = Link::new();
+        let mut fail = |ready: bool| {
+            link.state = State::Greeting { give_up: ms(0) };
+            if ready {
+                link.ready(&Ready::default());
+            }
+            link.lost(ms(0), Loss::Passing("gone".into()), 150_000);
+            link.wake().unwrap()
+        };
+        // 150 ms fit below the ceiling of 200 ms, not below that of 100 ms, where they wrap to 49,999 µs.
+        let (short, long) = (Duration::from_micros(49_999), ms(150));
+        assert_eq!([false, false, false, true, false].map(&mut fail), [short, long, long, short, long]);
+    }
+
+    #[test]
     fn a_final_loss_ends_all_attempts() {
         let mut link = open_link();
         link.lost(ms(1), Loss::Final("the key was revoked".into()), 0);

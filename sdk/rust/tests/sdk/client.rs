@@ -214,6 +214,22 @@ async fn a_flush_without_a_server_ends_in_time_and_keeps_the_hits() {
 }
 
 #[test]
+fn a_flush_does_not_outlive_the_run_time_of_its_client() {
+    let process = tokio::runtime::Runtime::new().unwrap();
+    let client = process.block_on(async {
+        Client::builder("http://127.0.0.1:1", "k").flush_timeout(Duration::MAX).build().unwrap()
+    });
+    client.page("https://shop.example/");
+    let other = tokio::runtime::Runtime::new().unwrap();
+    let flush = other.spawn({
+        let client = client.clone();
+        async move { client.flush().await }
+    });
+    drop(process);
+    assert_eq!(other.block_on(flush).unwrap(), Err(SendError::Closed));
+}
+
+#[test]
 fn a_program_without_a_run_time_gets_its_own_thread() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut mock = runtime.block_on(Mock::start());
