@@ -13,7 +13,7 @@ use crate::decide::{Basis, Plan};
 use crate::{Error, Result};
 
 /// How often a change is decided anew because another config-svc made one in between.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 32;
 
 /// Commits what was decided: the only writer of the configuration.
 pub struct Writer {

@@ -9,7 +9,7 @@
 //! 0x13         visitor state, in buckets                   visitor.rs
 //! 0x14         fates of hits by hour of receipt            fate.rs
 //! 0x15         checkpoint of a partition                   checkpoint.rs
-//! 0x20..0x24   configuration                               config.rs
+//! 0x20..0x25   configuration                               config.rs
 //! (the log)    records                                     record.rs
 //! ```
 //!
