@@ -1,8 +1,12 @@
+use std::thread;
+
+use anyhow::Context;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
 use host::{Drains, Platform, Served, Service};
 use model::Partition;
+use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::settings::Settings;
@@ -19,16 +23,29 @@ impl Service for Rollup {
     const DRAINS: Drains = Drains::AfterServer;
 
     async fn start(platform: Platform, settings: Settings) -> anyhow::Result<Served> {
+        let mut workers = Vec::new();
         let mut all_caught_up = Vec::new();
         for partition in (0..platform.log.partitions()).map(Partition) {
             let worker = Worker::begin(platform.clone(), settings.clone(), partition).await?;
             let (caught_up, once) = oneshot::channel();
             all_caught_up.push(once);
-            platform.tasks.spawn(worker.run(move || {
+            workers.push(worker.run(move || {
                 // Nobody waits any more when the host is being stopped.
                 let _ = caught_up.send(());
             }));
         }
+        // Threads of their own: folding a large record must not keep a thread from answering calls.
+        let own = runtime::Builder::new_multi_thread()
+            .thread_name("rollup")
+            .enable_all()
+            .build()
+            .context("failed to start the threads of rollup")?;
+        let running = platform.tasks.token();
+        let all = move || {
+            own.block_on(join_all(workers.into_iter().map(|worker| own.spawn(worker))));
+            drop(running);
+        };
+        thread::Builder::new().name("rollup".to_owned()).spawn(all).context("failed to start rollup")?;
         Ok(Served { ready: Some(join_all(all_caught_up).map(|_| ()).boxed()), ..Served::default() })
     }
 }

@@ -5,4 +5,5 @@ mod system {
     mod books;
     mod import;
     mod server;
+    mod tidy;
 }
