@@ -1,0 +1,101 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use catalog::{Catalog, Merchant, Snapshot};
+use clock::Clock;
+use eventlog::EventLog;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::Settings;
+use crate::budget::Budget;
+use crate::door::Source;
+use crate::gather::Gatherers;
+use crate::intake::{Frame, Taken, take_in};
+use crate::quota::Quotas;
+use crate::slots::Slots;
+use crate::telemetry::Telemetry;
+
+/// What all streams and requests use.
+pub(crate) struct Shared {
+    /// What the operator tunes.
+    pub(crate) settings: Settings,
+    /// The configuration.
+    pub(crate) catalog: Catalog,
+    /// Hears of new versions of it, a few times a second at most.
+    pub(crate) reconfigured: watch::Receiver<u64>,
+    /// Time.
+    pub(crate) clock: Clock,
+    /// Identity of this installation's data.
+    pub(crate) instance_id: Arc<str>,
+    /// Cancelled when the process is to end.
+    pub(crate) drain: CancellationToken,
+    /// The ways to the log.
+    pub(crate) gatherers: Gatherers,
+    /// The memory for what waits for it.
+    pub(crate) budget: Arc<Budget>,
+    /// The places of streams.
+    pub(crate) slots: Arc<Slots>,
+    /// What is counted.
+    pub(crate) telemetry: Arc<Telemetry>,
+    quotas: Mutex<Quotas>,
+    partitions: u16,
+}
+
+impl Shared {
+    /// Starts the gatherers.
+    pub(crate) fn start(
+        platform: &host::Platform,
+        settings: Settings,
+        reconfigured: watch::Receiver<u64>,
+    ) -> Self {
+        let budget = Arc::new(Budget::new(settings.max_queued_bytes));
+        let telemetry = Arc::new(Telemetry::new());
+        let retry = std::time::Duration::from_millis(settings.log_retry_ms);
+        Self {
+            catalog: platform.catalog.clone(),
+            reconfigured,
+            clock: platform.clock.clone(),
+            instance_id: Arc::clone(&platform.instance_id),
+            drain: platform.drain.clone(),
+            gatherers: Gatherers::start(&platform.log, &budget, &telemetry, retry),
+            slots: Arc::new(Slots::new(settings.max_streams, settings.max_streams_per_client)),
+            partitions: EventLog::partitions(&*platform.log),
+            quotas: Mutex::default(),
+            budget,
+            telemetry,
+            settings,
+        }
+    }
+
+    /// The configuration as it is now.
+    pub(crate) fn configured(&self) -> Arc<Snapshot> {
+        self.catalog.snapshot()
+    }
+
+    /// Takes the batches of a frame in; `bytes` is the size of the frame.
+    pub(crate) fn take_in(
+        &self,
+        source: &Arc<Source>,
+        merchant: &Merchant,
+        batches: Vec<Bytes>,
+        bytes: usize,
+        scratch: &mut Vec<u8>,
+    ) -> Taken {
+        let (count, received_at) = (batches.len(), self.clock.now());
+        let frame = Frame { source, merchant, received_at, partitions: self.partitions };
+        let taken = take_in(&frame, batches, scratch, |hits| {
+            let (merchant, per_second) = (merchant.id, merchant.hits_per_second);
+            per_second == 0 || self.quotas.lock().take(merchant, per_second, hits, received_at)
+        });
+        self.telemetry.frame(bytes, count, &taken);
+        taken
+    }
+
+    /// Measures the time until a frame was durable.
+    pub(crate) fn acked(&self, since: Instant) {
+        self.telemetry.ack_seconds.record(since.elapsed());
+    }
+}
