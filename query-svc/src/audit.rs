@@ -1,0 +1,104 @@
+//! The proof that no hit was lost or counted twice: the event log is read again, its accepted hits are counted, and
+//! held against what the fold says became of them.
+
+mod books;
+
+use eventlog::EventLog;
+use keyspace::{fate, progress};
+use metrics::counter;
+use model::{Hour, MerchantId, Partition, Position, Timestamp};
+use proto::v1;
+
+pub use self::books::{Books, compare};
+use crate::execute::{View, scan};
+use crate::{Error, Result};
+
+/// Bytes of the log that are read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Audits a merchant: the log up to where its cells hold it, against its fates, both as of the view.
+pub async fn audit(log: &dyn EventLog, view: &View, now: Timestamp) -> Result<v1::AuditResponse> {
+    let (merchant, generation) = (view.merchant(), view.finality().generation);
+    let mut applied = Vec::new();
+    scan(view.snapshot(), progress::range(merchant, generation), |key, value| {
+        let partition = progress::partition_of(key)
+            .ok_or_else(|| Error::corrupt("the key of a progress record", key.escape_ascii()))?;
+        let progress =
+            progress::Progress::decode(value).map_err(|why| Error::corrupt("a progress record", why))?;
+        applied.push((partition, progress.applied_through));
+        Ok(())
+    })
+    .await?;
+    let mut fates = std::collections::BTreeMap::<Hour, fate::Fates>::new();
+    scan(view.snapshot(), fate::range(merchant, generation), |key, value| {
+        let hour =
+            fate::hour_of(key).ok_or_else(|| Error::corrupt("the key of fates", key.escape_ascii()))?;
+        let of_partition = fate::Fates::decode(value).map_err(|why| Error::corrupt("fates", why))?;
+        aggregate::Merge::merge(fates.entry(hour).or_default(), &of_partition);
+        Ok(())
+    })
+    .await?;
+
+    let (mut books, mut from) = (Books::default(), Hour(0));
+    for (partition, through) in applied {
+        let (counted, kept_from) = count(log, merchant, partition, through, now).await?;
+        books.merge(&counted);
+        from = from.max(kept_from);
+    }
+    Ok(compare(&books, &fates, from, view.finality().complete_until))
+}
+
+/// Counts the accepted hits of a partition up to a position; gives the first hour of which all records are kept, too.
+async fn count(
+    log: &dyn EventLog,
+    merchant: MerchantId,
+    partition: Partition,
+    through: Position,
+    now: Timestamp,
+) -> Result<(Books, Hour)> {
+    let mut books = Books::default();
+    let mut next = log.first(partition).await?;
+    let mut kept_from = first_whole_hour(log, partition, next, now).await?;
+    while next <= through {
+        let chunk = match log.read(partition, next, CHUNK).await {
+            Ok(chunk) => chunk,
+            // Retention was faster: begin again with what is left.
+            Err(eventlog::Error::Gone { first, .. }) => {
+                (books, next) = (Books::default(), first);
+                kept_from = first_whole_hour(log, partition, first, now).await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if chunk.entries.is_empty() {
+            break;
+        }
+        for entry in chunk.entries.iter().filter(|entry| entry.position <= through) {
+            let at = || format!("position {} of partition {partition}", entry.position);
+            books
+                .count(merchant, &entry.record)
+                .map_err(|why| Error::corrupt("a record", format!("{}: {why}", at())))?;
+        }
+        counter!("hitmill_query_audited_records_total").increment(chunk.entries.len() as u64);
+        next = chunk.next;
+        // A log can be long, and most of it is somebody else's: others want the thread, too.
+        tokio::task::yield_now().await;
+    }
+    Ok((books, kept_from))
+}
+
+/// The first hour of receipt of which no record can be gone. What is gone was appended before the first record that
+/// is left, so it was received before it.
+async fn first_whole_hour(
+    log: &dyn EventLog,
+    partition: Partition,
+    first: Position,
+    now: Timestamp,
+) -> Result<Hour> {
+    if first == Position::START {
+        return Ok(Hour(0));
+    }
+    let left = log.read(partition, first, 1).await?;
+    let appended_at = left.entries.first().map_or(now, |entry| entry.appended_at);
+    Ok(Hour(appended_at.hour().0 + 1))
+}
