@@ -1,0 +1,12 @@
+//! The commands, one file for each.
+
+pub(crate) mod changes;
+pub(crate) mod completions;
+pub(crate) mod import;
+pub(crate) mod key;
+pub(crate) mod merchant;
+pub(crate) mod settings;
+pub(crate) mod stream;
+pub(crate) mod up;
+
+mod shown;
