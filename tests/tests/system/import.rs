@@ -159,8 +159,11 @@ async fn sessions_and_visitors_of_a_log_that_is_not_in_order() {
     let server = Server::start(&home);
     let log = home.path("spread.log");
     let text = fs::read_to_string(LOG).unwrap();
-    let spread =
-        |(number, line): (usize, &str)| line.replacen(":05:", &format!(":{:02}:", number * 7 % 60), 1);
+    let spread = |(number, line): (usize, &str)| {
+        // Behind `[17/May/2015:10:` are the minutes.
+        let (before, after) = line.split_at(line.find("/2015:").unwrap() + 9);
+        format!("{before}{:02}{}", number * 7 % 60, &after[2..])
+    };
     let lines: Vec<String> = text.lines().enumerate().map(spread).collect();
     fs::write(&log, lines.join("\n")).unwrap();
     let expected = Expected::of(&log);

@@ -19,7 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 /// The admin key of every server of the tests.
-pub(super) const ADMIN_KEY: &str = "admin key of the system tests";
+pub(super) const ADMIN_KEY: &str = "admin-key-of-the-system-tests";
 /// Long enough for a busy machine; a server that starts does so in a fraction of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -69,6 +69,11 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         server
+    }
+
+    /// Where it answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Whether it says that it is ready, at the address that its log says.
