@@ -1,4 +1,4 @@
-use std::thread;
+use std::{process, thread};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -42,7 +42,12 @@ impl Service for Rollup {
             .context("failed to start the threads of rollup")?;
         let running = platform.tasks.token();
         let all = move || {
-            own.block_on(join_all(workers.into_iter().map(|worker| own.spawn(worker))));
+            let ended = own.block_on(join_all(workers.into_iter().map(|worker| own.spawn(worker))));
+            if ended.iter().any(Result::is_err) {
+                // A partition that nobody folds would look like one without hits. The next start goes on exactly here.
+                tracing::error!("a worker of rollup panicked: the process ends");
+                process::abort();
+            }
             drop(running);
         };
         thread::Builder::new().name("rollup".to_owned()).spawn(all).context("failed to start rollup")?;
