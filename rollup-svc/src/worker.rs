@@ -23,8 +23,6 @@ const READ_BYTES: usize = 4 * 1024 * 1024;
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 /// With nothing to fold, the watermark goes on this often.
 const WATERMARK_INTERVAL: Duration = Duration::from_millis(500);
-/// The log may forget what is folded this often: each time costs a flush of the store to the disk.
-const RELEASE_INTERVAL: Duration = Duration::from_secs(30);
 /// A merchant with this many changed cells is committed without waiting.
 const COMMIT_CELLS: usize = 1_000;
 
@@ -113,6 +111,7 @@ impl Worker {
             self.holding.read_bytes += entry.record.len() as u64;
             if self.flush_is_due() {
                 self.flush(self.settings.replay_bytes).await?;
+                self.release_if_due().await?;
             }
             tokio::task::yield_now().await;
         }
@@ -171,14 +170,15 @@ impl Worker {
     pub async fn run(mut self, caught_up: impl FnOnce()) {
         let mut caught_up = Some(caught_up);
         loop {
-            match self.step().await {
-                Ok(Turn::Folded) => {}
+            match self.turn().await {
+                Ok(Turn::Folded) => continue,
+                Ok(Turn::AtEnd) if self.platform.drain.is_cancelled() => break,
                 Ok(Turn::AtEnd) => {
                     if let Some(caught_up) = caught_up.take() {
                         caught_up();
                     }
-                    if self.platform.drain.is_cancelled() {
-                        break;
+                    if let Err(error) = self.rest().await {
+                        self.recover(error).await;
                     }
                 }
                 Err(error) if self.platform.drain.is_cancelled() => {
@@ -194,29 +194,22 @@ impl Worker {
         }
     }
 
-    /// One turn, and what is due at the end of the log.
-    async fn step(&mut self) -> Result<Turn> {
-        let turn = self.turn().await?;
-        if self.released_at.elapsed() >= RELEASE_INTERVAL {
-            self.release().await?;
+    /// At the end of the log: commits when it is due, else waits for more.
+    async fn rest(&mut self) -> Result<()> {
+        let dirty = self.holding.merchants.values().any(|state| state.dirty);
+        let due = if dirty { self.flush_interval() } else { WATERMARK_INTERVAL };
+        let left = due.saturating_sub(self.flushed_at.elapsed());
+        if left.is_zero() {
+            self.flush(self.settings.replay_bytes).await?;
+            return self.release_if_due().await;
         }
-        if turn == Turn::AtEnd {
-            let dirty = self.holding.merchants.values().any(|state| state.dirty);
-            let due = if dirty { self.flush_interval() } else { WATERMARK_INTERVAL };
-            let left = due.saturating_sub(self.flushed_at.elapsed());
-            let drained = self.platform.drain.is_cancelled();
-            if left.is_zero() && !drained {
-                self.flush(self.settings.replay_bytes).await?;
-            } else if !drained {
-                let Self { platform, holding, next, .. } = self;
-                tokio::select! {
-                    more = platform.log.wait(holding.partition, *next) => more?,
-                    () = tokio::time::sleep(left) => {}
-                    () = platform.drain.cancelled() => {}
-                }
-            }
+        let Self { platform, holding, next, .. } = self;
+        tokio::select! {
+            more = platform.log.wait(holding.partition, *next) => more?,
+            () = tokio::time::sleep(left) => {}
+            () = platform.drain.cancelled() => {}
         }
-        Ok(turn)
+        Ok(())
     }
 
     async fn recover(&mut self, error: Error) {

@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod system {
     mod books;
+    mod complete;
     mod import;
+    mod live;
+    mod neighbours;
     mod server;
     mod tidy;
 }

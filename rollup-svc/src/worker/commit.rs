@@ -1,6 +1,6 @@
 //! What the fold made, into the store.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use host::{Change, FeedEvent};
@@ -12,6 +12,9 @@ use super::load::read;
 use crate::error::Result;
 use crate::flush;
 use crate::holding::Commit;
+
+/// Each release costs a flush of the store to the disk.
+const RELEASE_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Worker {
     /// Commits everything that is due, and says how far the partition is. Visitor state is written if more than
@@ -117,8 +120,11 @@ impl Worker {
         self.platform.feed.publish(event);
     }
 
-    /// Lets the log forget what nobody needs any more: what lies before a checkpoint that survives the machine.
-    pub async fn release(&mut self) -> Result<()> {
+    /// Lets the log forget what nobody needs any more, now and then: what lies before a checkpoint that survives the machine.
+    pub(super) async fn release_if_due(&mut self) -> Result<()> {
+        if self.released_at.elapsed() < RELEASE_INTERVAL {
+            return Ok(());
+        }
         if let Some(checkpoint) = self.checkpoint {
             self.platform.store.sync().await?;
             self.platform.log.release(self.partition(), checkpoint.read_from).await?;

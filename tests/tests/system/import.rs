@@ -192,6 +192,17 @@ async fn a_log_that_grows_is_imported_line_by_line() {
 }
 
 #[tokio::test]
+async fn history_neither_loses_hits_to_a_quota_nor_uses_it_up() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let created = server.json(["merchant", "create", "a small one", "--hits-per-second", "1"]);
+    let merchant = created["merchant_id"].as_u64().unwrap();
+    let report = imported(&server, &home, merchant, Path::new(LOG), &["--all"]);
+    assert_eq!((&report["accepted"], &report["refused"]), (&json!(9_999), &json!(0)));
+    assert_eq!(hits_by_name(&server, merchant).await, [("request".to_owned(), 9_999)].into());
+}
+
+#[tokio::test]
 async fn what_cannot_be_imported_says_why() {
     let home = Home::new();
     let server = Server::start(&home);

@@ -43,7 +43,9 @@ fn a_crate_uses_only_rows_below_its_own() {
             wrong.push(format!("{} (row {row}) uses {used} (row {:?})", package.name, rows.get(used)));
         }
         if package.name.as_str() == "hitmill-sdk" {
-            wrong.extend(uses(package).filter(|used| *used != "proto").map(|used| format!("the SDK uses {used}")));
+            wrong.extend(
+                uses(package).filter(|used| *used != "proto").map(|used| format!("the SDK uses {used}")),
+            );
         }
     }
     assert!(wrong.is_empty(), "mend these, or the rows in ARCHITECTURE.md: {wrong:#?}");
