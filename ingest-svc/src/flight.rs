@@ -40,13 +40,16 @@ impl Flight {
         self.frames.push_back(frame);
     }
 
-    /// Takes in what became of a parcel.
+    /// Takes in what became of a parcel. The frame of a lost one never lands.
     pub(crate) fn report(&mut self, report: Report) -> Result<(), Lost> {
+        if !report.durable {
+            return Err(Lost);
+        }
         let frame = report.frame.checked_sub(self.landed).and_then(|i| usize::try_from(i).ok());
         if let Some(frame) = frame.and_then(|i| self.frames.get_mut(i)) {
             frame.parcels = frame.parcels.saturating_sub(1);
         }
-        if report.durable { Ok(()) } else { Err(Lost) }
+        Ok(())
     }
 
     /// The oldest frame, if all of it is durable.
@@ -111,9 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_parcel_is_an_error() {
+    fn the_frame_of_a_lost_parcel_never_lands() {
         let mut flight = Flight::default();
-        flight.start(frame(2));
+        flight.start(frame(1));
         assert_eq!(flight.report(Report { frame: 0, durable: false }), Err(Lost));
+        assert!(flight.land().is_none());
     }
 }

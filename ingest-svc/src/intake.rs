@@ -34,6 +34,8 @@ pub(crate) struct Frame<'a> {
 pub(crate) struct Taken {
     /// What goes to the log.
     pub(crate) parcels: Vec<Parcel>,
+    /// Its batches.
+    pub(crate) batches: u64,
     /// Its hits, the refused ones included.
     pub(crate) hits: u64,
     /// How many were accepted.
@@ -89,7 +91,7 @@ pub(crate) fn take_in(
         lane: source.lane,
         received_at: frame.received_at,
     };
-    let mut taken = Taken::default();
+    let mut taken = Taken { batches: batches.len() as u64, ..Taken::default() };
     for encoded in batches {
         let admitted = match admit(&encoded, &facts, scratch, &mut taken.refusals) {
             Ok(admitted) => admitted,

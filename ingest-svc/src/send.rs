@@ -29,10 +29,10 @@ pub(crate) async fn send(
     if shared.budget.is_broken() {
         return Err(Error::LogAway);
     }
-    let bytes = request.0.len();
-    let taken = shared.take_in(&session.source, &merchant, batches, bytes, &mut Vec::new());
+    let taken = shared.take_in(&session.source, &merchant, batches);
     let weight = taken.parcels.iter().map(|parcel| parcel.weight).sum();
     let mut room = shared.budget.try_take(weight).ok_or(Error::Busy)?;
+    shared.telemetry.frame(request.0.len(), &taken);
 
     let desk = Arc::new(Desk::default());
     let mut flight = Flight::default();

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -5,6 +6,7 @@ use bytes::Bytes;
 use catalog::{Catalog, Merchant, Snapshot};
 use clock::Clock;
 use eventlog::EventLog;
+use model::Lane;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +19,12 @@ use crate::intake::{Frame, Taken, take_in};
 use crate::quota::Quotas;
 use crate::slots::Slots;
 use crate::telemetry::Telemetry;
+
+thread_local! {
+    /// Where packed hits are unpacked to be looked at. It grows to the size of the largest batch, so there is one for each
+    /// thread and not for each stream.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What all streams and requests use.
 pub(crate) struct Shared {
@@ -75,23 +83,15 @@ impl Shared {
         self.catalog.snapshot()
     }
 
-    /// Takes the batches of a frame in; `bytes` is the size of the frame.
-    pub(crate) fn take_in(
-        &self,
-        source: &Arc<Source>,
-        merchant: &Merchant,
-        batches: Vec<Bytes>,
-        bytes: usize,
-        scratch: &mut Vec<u8>,
-    ) -> Taken {
-        let (count, received_at) = (batches.len(), self.clock.now());
+    /// Takes the batches of a frame in.
+    pub(crate) fn take_in(&self, source: &Arc<Source>, merchant: &Merchant, batches: Vec<Bytes>) -> Taken {
+        let received_at = self.clock.now();
         let frame = Frame { source, merchant, received_at, partitions: self.partitions };
-        let taken = take_in(&frame, batches, scratch, |hits| {
+        let quota = |hits| {
             let (merchant, per_second) = (merchant.id, merchant.hits_per_second);
             per_second == 0 || self.quotas.lock().take(merchant, per_second, hits, received_at)
-        });
-        self.telemetry.frame(bytes, count, &taken);
-        taken
+        };
+        SCRATCH.with_borrow_mut(|scratch| take_in(&frame, batches, scratch, quota))
     }
 
     /// Measures the time until a frame was durable.

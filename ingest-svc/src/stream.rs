@@ -40,7 +40,6 @@ struct Stream {
     reconfigured: watch::Receiver<u64>,
     frames: Streaming<RawClientFrame>,
     reading: Reading,
-    scratch: Vec<u8>,
     window: Window,
     pressure: watch::Receiver<bool>,
     withheld: bool,
@@ -140,10 +139,9 @@ impl Stream {
         let since = Instant::now();
         let FrameRef::Batches(batches) = frame.open()? else { return Err(Error::SetupTwice) };
         self.recheck()?;
-        let bytes = frame.0.len();
-        let taken =
-            self.shared.take_in(&self.session.source, &self.merchant, batches, bytes, &mut self.scratch);
+        let taken = self.shared.take_in(&self.session.source, &self.merchant, batches);
         self.window.receive(taken.hits)?;
+        self.shared.telemetry.frame(frame.0.len(), &taken);
         let number = self.flight.next();
         let parcels = taken.parcels.len();
         self.flight.start(Frame { since, hits: taken.hits, refusals: taken.refusals, parcels });

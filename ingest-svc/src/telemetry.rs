@@ -52,10 +52,10 @@ impl Telemetry {
         }
     }
 
-    /// Counts a frame of this many bytes and batches.
-    pub(crate) fn frame(&self, bytes: usize, batches: usize, taken: &Taken) {
+    /// Counts a frame of this many bytes.
+    pub(crate) fn frame(&self, bytes: usize, taken: &Taken) {
         self.bytes.increment(bytes as u64);
-        self.batches.increment(batches as u64);
+        self.batches.increment(taken.batches);
         self.accepted.increment(taken.accepted);
         for (counter, hits) in self.refused.iter().zip(taken.refused).filter(|(_, hits)| *hits > 0) {
             counter.increment(hits);

@@ -61,8 +61,7 @@ fn a_frame_of_many_clients_is_one_parcel_for_each_partition_in_order() {
     let taken = taken(PARTITIONS, Bytes::new(), batches.clone(), |_| true);
     assert_eq!((taken.hits, taken.accepted), (100, 100));
     assert!(taken.parcels.len() <= PARTITIONS.into(), "{} parcels", taken.parcels.len());
-    for client in 0..20 {
-        let of_client = &batches[client];
+    for of_client in &batches[..20] {
         let places: Vec<_> = taken
             .parcels
             .iter()

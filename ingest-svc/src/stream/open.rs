@@ -77,7 +77,6 @@ async fn serve(shared: Arc<Shared>, caller: Caller, session: Session, _slot: Slo
         reconfigured: shared.reconfigured.clone(),
         frames: caller.frames,
         reading: Reading::Open,
-        scratch: Vec::new(),
         window: Window::new(settings.credit_hits),
         pressure: shared.budget.pressure(),
         withheld: false,
@@ -90,7 +89,7 @@ async fn serve(shared: Arc<Shared>, caller: Caller, session: Session, _slot: Slo
         patience: None,
         retirement: (age > 0).then(|| Box::pin(tokio::time::sleep(Duration::from_secs(age)))),
         session,
-        shared,
+        shared: Arc::clone(&shared),
     };
     let end = stream.serve().await;
     let merchant = stream.session.source.merchant;
@@ -99,6 +98,9 @@ async fn serve(shared: Arc<Shared>, caller: Caller, session: Session, _slot: Slo
         Ok(()) => tracing::debug!(%merchant, frames, "stream ended"),
         Err(error) => tracing::info!(%merchant, frames, %error, "stream ended by the server"),
     }
+    drop(stream);
+    // It may have been given room while it ended, and nobody else would see that this is free again.
+    shared.budget.update();
     end
 }
 
