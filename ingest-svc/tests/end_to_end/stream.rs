@@ -114,6 +114,15 @@ async fn over_its_quota_a_merchant_is_refused_and_counted() {
     let counted = server.log.refused().await;
     assert!(counted.iter().all(|entry| entry.reason == Refusal::OverQuota));
     assert_eq!(counted.iter().map(|entry| entry.hits).sum::<u64>(), 40);
+
+    // What an operator imports is not under it.
+    let lane = WireLane::History.into();
+    let import = Setup { key: ADMIN.to_owned(), merchant_id: 2, lane, ..setup("importer") };
+    let mut importer = server.client(import).await;
+    importer.batch(batch(1..501)).await;
+    importer.acked(1).await;
+    assert_eq!(importer.refused, []);
+    assert_eq!(server.log.seqs("importer").await.len(), 500);
 }
 
 #[tokio::test]
