@@ -86,9 +86,9 @@ impl Courier {
 
     fn hear(&mut self) {
         while let Ok(refusal) = self.refusals.try_recv() {
-            self.refused += 1;
+            self.refused += refusal.hits;
             if self.refused_first.len() < SHOWN {
-                // The seq of a hit is its line.
+                // The seq of a hit is its line; of a batch, that of its first hit.
                 self.refused_first.push(Reject { line: refusal.seq, reason: refusal.message });
             }
         }

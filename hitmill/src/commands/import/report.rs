@@ -42,8 +42,8 @@ impl Report {
             Format::Json => output::one(format, &[], self)?,
             Format::Table | Format::Csv => {
                 let flat = self.flat();
-                let fields: Vec<&str> = flat.keys().map(String::as_str).collect();
-                output::one(format, &fields, &flat)?;
+                let fields: Vec<&str> = flat.iter().map(|(field, _)| field.as_str()).collect();
+                output::one(format, &fields, &Map::from_iter(flat.iter().cloned()))?;
             }
         }
         for Reject { line, reason } in &self.unreadable_first {
@@ -70,18 +70,17 @@ impl Report {
         Ok(())
     }
 
-    fn flat(&self) -> Map<String, Value> {
-        let mut flat = Map::new();
-        let mut add = |name: &str, value: Value| drop(flat.insert(name.to_owned(), value));
-        add("lines", json!(self.lines));
-        add("lines_settled_before", json!(self.lines_settled_before));
-        add("accepted", json!(self.accepted));
-        add("refused", json!(self.refused));
-        for (reason, lines) in &self.left_out {
-            add(&format!("left_out_{reason}"), json!(lines));
-        }
-        add("unreadable", json!(self.unreadable));
-        add("seconds", json!((self.seconds * 1_000.0).round() / 1_000.0));
+    /// Its fields one beside the other, in the order of reading.
+    fn flat(&self) -> Vec<(String, Value)> {
+        let mut flat = vec![
+            ("lines".to_owned(), json!(self.lines)),
+            ("lines_settled_before".to_owned(), json!(self.lines_settled_before)),
+            ("accepted".to_owned(), json!(self.accepted)),
+            ("refused".to_owned(), json!(self.refused)),
+        ];
+        flat.extend(self.left_out.iter().map(|(reason, lines)| (format!("left_out_{reason}"), json!(lines))));
+        flat.push(("unreadable".to_owned(), json!(self.unreadable)));
+        flat.push(("seconds".to_owned(), json!((self.seconds * 1_000.0).round() / 1_000.0)));
         flat
     }
 }
