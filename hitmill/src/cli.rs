@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{changes, completions, import, key, merchant, settings, stream, up};
+use crate::commands::{audit, changes, completions, import, key, merchant, query, settings, stream, up, watch};
 use crate::output::Format;
 
 /// Streaming analytics: hits in over gRPC, time series out, on one machine with nothing else installed.
@@ -56,6 +56,9 @@ enum Command {
     Merchant(merchant::Merchant),
     #[command(subcommand)]
     Import(import::Import),
+    Query(query::Query),
+    Watch(watch::Watch),
+    Audit(audit::Audit),
     #[command(subcommand)]
     Stream(stream::Stream),
     #[command(subcommand)]
@@ -74,6 +77,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Command::Up(up) => up.run().await,
             Command::Merchant(merchant) => merchant.run(&global).await,
             Command::Import(import) => import.run(&global).await,
+            Command::Query(query) => query.run(&global).await,
+            Command::Watch(watch) => watch.run(&global).await,
+            Command::Audit(audit) => audit.run(&global).await,
             Command::Stream(stream) => stream.run(&global).await,
             Command::Key(key) => key.run(&global).await,
             Command::Changes(changes) => changes.run(&global).await,

@@ -1,12 +1,17 @@
 //! The commands, one file for each.
 
+pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod completions;
 pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod merchant;
+pub(crate) mod query;
 pub(crate) mod settings;
 pub(crate) mod stream;
 pub(crate) mod up;
+pub(crate) mod watch;
 
+mod asked;
+mod numbers;
 mod shown;

@@ -37,6 +37,15 @@ pub enum Error {
         /// How many it may have.
         limit: usize,
     },
+    /// Somebody asked for a stream and did not read it.
+    #[error(
+        "the stream was not read for {after:?} and is closed: subscribe again, with the live_id and number of the last \
+         message to go on"
+    )]
+    Stalled {
+        /// For how long.
+        after: std::time::Duration,
+    },
     /// The server is going away.
     #[error("the server is draining: call again, with the live_id and number of the last message to go on")]
     Draining,
@@ -69,7 +78,7 @@ impl Error {
             Self::Invalid(error) => error.kind(),
             Self::Denied(error) => error.kind(),
             Self::NoMerchant(_) => Kind::NotFound,
-            Self::TooLarge { .. } | Self::Subscriptions { .. } => Kind::Exhausted,
+            Self::TooLarge { .. } | Self::Subscriptions { .. } | Self::Stalled { .. } => Kind::Exhausted,
             Self::Draining => Kind::Unavailable,
             Self::Store(error) => error.kind(),
             Self::Log(error) => error.kind(),

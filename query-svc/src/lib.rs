@@ -2,7 +2,7 @@
 //!
 //! The way of a query: [`text`] (words of people) → [`ask`] (checked) → [`plan`] (what to read) → [`execute`] (from
 //! one snapshot, through [`cache`]) → [`merge`] (rows) → [`render`] (JSON or CSV). [`live`] does it again whenever
-//! something changed, and sends the difference; [`audit`] counts the event log against the cells.
+//! something changed, and sends the difference; [`Picture`] puts it together again; [`audit`] counts the event log against the cells.
 
 pub mod text;
 
@@ -22,6 +22,7 @@ mod error;
 mod filter;
 mod http;
 mod outlet;
+mod picture;
 mod rpc;
 mod service;
 mod settings;
@@ -31,6 +32,7 @@ pub use ask::Ask;
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use outlet::Stream;
+pub use picture::Picture;
 pub use service::Query;
 pub use settings::Settings;
 pub use zone::Zone;

@@ -1,6 +1,6 @@
 //! From cells to rows: sums over the parts of each bucket, in one pass over the hours in their order.
 
-mod order;
+pub(crate) mod order;
 
 use std::collections::HashMap;
 
@@ -12,6 +12,7 @@ use proto::v1;
 use self::order::sort;
 use crate::Ask;
 use crate::ask::Order;
+use crate::picture::column;
 use crate::plan::{Plan, quarters};
 
 /// Makes the rows of one answer. Hours are added in rising order; a bucket's rows come out when its last hour is in.
@@ -129,7 +130,7 @@ impl Merger {
             found.push((row(start, value, numbers), visitors.exact));
         }
         let Order { metric, ascending, currency } = self.ask.order;
-        let column = metric.and_then(|metric| self.ask.metrics.iter().position(|m| *m == metric));
+        let column = metric.and_then(|metric| column(&self.ask.metrics, metric));
         sort(&mut found, column, ascending, currency, self.ask.limit);
         self.estimated |= found.iter().any(|(_, exact)| !exact);
         rows.extend(found.into_iter().map(|(row, _)| row));

@@ -8,7 +8,7 @@ use proto::v1;
 use proto::v1::number::Number;
 
 pub use self::csv::csv;
-pub use self::json::json;
+pub use self::json::{json, update};
 
 /// A sum of money as a decimal number, without its currency: `12.34`.
 pub fn amount(money: &v1::Money) -> String {
@@ -21,8 +21,8 @@ pub fn instant(at: Option<&prost_types::Timestamp>) -> Timestamp {
 }
 
 /// The names of the metrics, in the order of each row's numbers.
-pub fn metrics(answer: &v1::QueryResponse) -> impl Iterator<Item = &str> + Clone {
-    answer.methods.iter().map(|method| method.metric.as_str())
+pub fn metrics(methods: &[v1::Method]) -> impl Iterator<Item = &str> + Clone {
+    methods.iter().map(|method| method.metric.as_str())
 }
 
 fn number(row: &v1::Row, column: usize) -> Option<&Number> {

@@ -50,8 +50,13 @@ impl QueryService for Rpc {
         let (view, answer) = self.0.begin(&ask).await?;
         let (outlet, stream) = Outlet::new(self.0.settings().stalled());
         let platform = self.0.platform();
-        let pieces = pieces::send(outlet, answer, view.finality(), ask.by_names());
-        platform.tasks.spawn(pieces);
+        let drain = platform.drain.clone();
+        platform.tasks.spawn(async move {
+            let pieces = pieces::send(&outlet, answer, view.finality(), ask.by_names());
+            if drain.run_until_cancelled(pieces).await.is_none() {
+                outlet.end(Error::Draining);
+            }
+        });
         Ok(Response::new(stream))
     }
 

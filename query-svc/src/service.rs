@@ -6,6 +6,7 @@ use host::{Platform, Served, Service};
 use model::{MerchantId, Timestamp};
 use proto::v1;
 use proto::v1::query_service_server::{QueryServiceServer, SERVICE_NAME};
+use tokio::sync::Mutex;
 
 use crate::cache::Cache;
 use crate::execute::{Answering, Reader, View};
@@ -22,6 +23,8 @@ pub struct Query {
     reader: Reader,
     hub: Hub,
     settings: Settings,
+    /// One audit at a time: each reads whole partitions of the log, which must not become a way to keep the server busy.
+    audits: Arc<Mutex<()>>,
 }
 
 #[async_trait]
@@ -45,7 +48,7 @@ impl Query {
         let cache = Cache::new(settings.cache_bytes);
         let reader = Reader::new(Arc::clone(&platform.store), platform.log.partitions(), cache);
         let hub = Hub::start(platform.clone(), reader.clone(), settings.clone());
-        Self { platform, reader, hub, settings }
+        Self { platform, reader, hub, settings, audits: Arc::default() }
     }
 
     /// What the bearer of this `authorization` header may do with a merchant: an error, if not read it.
@@ -103,6 +106,7 @@ impl Query {
 
     /// Holds the event log against the cells.
     pub async fn audit(&self, merchant: MerchantId) -> Result<v1::AuditResponse> {
+        let _turn = self.audits.lock().await;
         let view = self.reader.view(self.platform.catalog.snapshot(), merchant).await?;
         audit::audit(&*self.platform.log, &view, self.now()).await
     }

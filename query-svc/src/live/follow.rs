@@ -28,33 +28,37 @@ impl Follower {
     pub(super) async fn run(mut self) {
         let mut news = self.seat.live().news();
         let mut configured = self.catalog.changed();
+        let drain = self.drain.clone();
         let mut sent = None;
         loop {
-            let due = self.due(&news.borrow_and_update(), sent);
+            let now = news.borrow_and_update().clone();
+            if let Some(error) = now.failed {
+                return self.outlet.end(Error::Shared(error));
+            }
+            let due = self.due(&now, sent);
             tokio::select! {
                 () = self.outlet.closed() => return,
-                () = self.drain.cancelled() => return self.outlet.end(Error::Draining).await,
+                () = drain.cancelled() => return self.outlet.end(Error::Draining),
                 changed = configured.changed() => {
                     if let Err(denied) = self.allowed() {
-                        return self.outlet.end(denied).await;
+                        return self.outlet.end(denied);
                     }
                     if changed.is_err() {
                         return;
                     }
                 }
                 changed = news.changed() => {
-                    let failed = news.borrow().failed.clone();
-                    match failed {
-                        Some(error) => return self.outlet.end(Error::Shared(error)).await,
-                        None if changed.is_err() => return,
-                        None => {}
+                    if changed.is_err() {
+                        return;
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if !self.send().await {
-                        return;
+                    // A reader that is slow must not hold up the drain.
+                    match drain.run_until_cancelled(self.send()).await {
+                        Some(true) => sent = Some(Instant::now()),
+                        Some(false) => return,
+                        None => {}
                     }
-                    sent = Some(Instant::now());
                 }
             }
         }

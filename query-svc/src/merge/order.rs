@@ -4,7 +4,7 @@ use proto::v1::number::Number;
 
 /// Orders the rows of a bucket by a column, or without one by the value of the dimension, and keeps the first `limit`.
 /// Rows that are equal in it are ordered by the value, so that the order is always the same.
-pub(super) fn sort<T>(
+pub(crate) fn sort<T>(
     rows: &mut Vec<(v1::Row, T)>,
     column: Option<usize>,
     ascending: bool,

@@ -10,7 +10,7 @@ use crate::Zone;
 /// currency that occurs (`revenue_EUR`), so that every cell is one number.
 pub fn csv(answer: &v1::QueryResponse, zone: &Zone) -> Result<String, csv::Error> {
     let columns: Vec<_> =
-        metrics(answer).enumerate().flat_map(|(at, name)| columns(answer, at, name)).collect();
+        metrics(&answer.methods).enumerate().flat_map(|(at, name)| columns(answer, at, name)).collect();
     let mut out = csv::Writer::from_writer(Vec::new());
     let names = columns.iter().map(|column| column.name.clone());
     out.write_record(["start".to_owned()].into_iter().chain(answer.by.iter().cloned()).chain(names))?;

@@ -9,7 +9,7 @@ const ROWS: usize = 1_000;
 /// Sends an answer piece by piece, reading on as the reader takes them. The last piece says how its numbers were
 /// counted: before the end nobody knows whether all are exact.
 pub(super) async fn send(
-    outlet: Outlet<v1::QueryResponse>,
+    outlet: &Outlet<v1::QueryResponse>,
     mut answer: Answering,
     finality: Finality,
     by: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) async fn send(
         match answer.next().await {
             Ok(Some(rows)) => pending.extend(rows),
             Ok(None) => break,
-            Err(error) => return outlet.end(error).await,
+            Err(error) => return outlet.end(error),
         }
         while pending.len() > ROWS {
             let rows = pending.drain(..ROWS).collect();

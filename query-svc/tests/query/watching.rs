@@ -1,13 +1,12 @@
 //! Subscriptions: what a reader has after each message is what Query answers.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host::FeedEvent;
 use model::{Role, Timestamp};
 use proptest::prelude::*;
 use proto::v1;
-use query_svc::{Settings, Stream};
+use query_svc::{Ask, Picture, Settings, Stream};
 use tokio_stream::StreamExt;
 
 use crate::world::{Hit, MERCHANT, NOW, READ_KEY, World, block_on, hits, key};
@@ -32,16 +31,10 @@ fn hit(at: Timestamp, page: &'static str) -> Hit {
     Hit { at, page, visitor: 1, view: true, money: None, partition: 0 }
 }
 
-type Rows = BTreeMap<(i64, Vec<String>), v1::Row>;
-
-fn keyed(rows: Vec<v1::Row>) -> Rows {
-    rows.into_iter().map(|row| ((row.start.unwrap().seconds, row.dimensions.clone()), row)).collect()
-}
-
 /// One who reads a stream and keeps what it says.
 struct Reader {
     stream: Stream<v1::SubscribeResponse>,
-    rows: Rows,
+    picture: Picture,
     last: v1::SubscribeResponse,
     snapshots: usize,
     messages: usize,
@@ -49,21 +42,19 @@ struct Reader {
 
 impl Reader {
     fn new(world: &World, request: v1::SubscribeRequest) -> Self {
+        let euro = "EUR".parse().unwrap();
+        let ask = Ask::read(request.query.as_ref().unwrap(), "Europe/Berlin", euro).unwrap();
         let stream = world.query.subscribe(request, None).unwrap();
-        Self { stream, rows: Rows::new(), last: v1::SubscribeResponse::default(), snapshots: 0, messages: 0 }
+        let last = v1::SubscribeResponse::default();
+        Self { stream, picture: Picture::new(&ask), last, snapshots: 0, messages: 0 }
     }
 
     async fn read(&mut self) {
         let message = self.stream.next().await.expect("the stream goes on").unwrap();
         assert!(message.number > self.last.number || message.live_id != self.last.live_id);
         self.messages += 1;
-        if message.snapshot {
-            self.snapshots += 1;
-            self.rows.clear();
-        }
-        // What came and went since the last message is gone, too, without ever having been sent.
-        self.rows.retain(|id, _| !keyed(message.removed.clone()).contains_key(id));
-        self.rows.extend(keyed(message.rows.clone()));
+        self.snapshots += usize::from(message.snapshot);
+        self.picture.apply(message.clone());
         self.last = message;
     }
 
@@ -72,6 +63,10 @@ impl Reader {
         while self.last.finality.is_none_or(|finality| finality.revision < revision) {
             self.read().await;
         }
+    }
+
+    fn rows(&self) -> Vec<v1::Row> {
+        self.picture.answer().rows
     }
 }
 
@@ -103,12 +98,10 @@ proptest! {
                 // Whatever a reader has been sent is the answer at that revision; in the end it is the last.
                 let answer = world.query.answer(&by_page()).await.unwrap();
                 eager.read_until(world.revision()).await;
-                prop_assert_eq!(&eager.rows, &keyed(answer.rows.clone()));
-                prop_assert_eq!(&eager.last.methods, &answer.methods);
-                prop_assert_eq!(&eager.last.finality, &answer.finality);
+                prop_assert_eq!(&eager.picture.answer(), &answer);
                 if *reads {
                     lazy.read_until(world.revision()).await;
-                    prop_assert_eq!(&lazy.rows, &keyed(answer.rows));
+                    prop_assert_eq!(&lazy.picture.answer(), &answer);
                 }
             }
             prop_assert_eq!(eager.snapshots, 1);
@@ -131,7 +124,7 @@ fn a_slow_reader_gets_few_messages_and_all_that_changed() {
         // One waited in the stream, one was waiting for room, and the last has the rest.
         assert!(slow.messages <= 3, "{}", slow.messages);
         assert!(quick.messages >= 50, "{}", quick.messages);
-        assert_eq!(slow.rows, quick.rows);
+        assert_eq!(slow.rows(), quick.rows());
     });
 }
 
@@ -143,21 +136,23 @@ fn a_break_is_gone_over_with_only_what_changed() {
         let mut reader = Reader::new(&world, watch(by_page()));
         reader.read_until(1).await;
         let (live_id, number) = (reader.last.live_id.clone(), reader.last.number);
-        let Reader { rows, stream, .. } = reader;
+        let Reader { picture, stream, .. } = reader;
         drop(stream);
 
         world.commit(0, &[hit(NOW, "/cart")]).await;
-        let again = v1::SubscribeRequest { live_id: live_id.clone(), number, ..watch(by_page()) };
-        let mut back = Reader { rows, ..Reader::new(&world, again.clone()) };
+        let mut again = watch(by_page());
+        picture.resume(&mut again);
+        assert_eq!((&again.live_id, again.number), (&live_id, number));
+        let mut back = Reader { picture, ..Reader::new(&world, again.clone()) };
         back.read_until(2).await;
         assert_eq!((back.snapshots, &back.last.live_id), (0, &live_id));
-        assert_eq!(back.rows, keyed(world.query.answer(&by_page()).await.unwrap().rows));
+        assert_eq!(back.rows(), world.query.answer(&by_page()).await.unwrap().rows);
 
         // A number that another live answer gave says nothing here.
         let stranger = v1::SubscribeRequest { live_id: "elsewhere".to_owned(), ..again };
         let mut stranger = Reader::new(&world, stranger);
         stranger.read_until(2).await;
-        assert_eq!((stranger.snapshots, &stranger.rows), (1, &back.rows));
+        assert_eq!((stranger.snapshots, stranger.rows()), (1, back.rows()));
     });
 }
 
@@ -214,7 +209,7 @@ fn what_moves_with_the_time_moves_without_hits() {
             ..Default::default()
         };
         let visitors = |reader: &Reader| {
-            reader.rows.values().map(|row| row.numbers[0].number.clone()).collect::<Vec<_>>()
+            reader.rows().into_iter().map(|row| row.numbers[0].number.clone()).collect::<Vec<_>>()
         };
         let mut reader = Reader::new(&world, watch(now));
         reader.read().await;
@@ -237,7 +232,7 @@ fn missed_events_are_made_up_for() {
         // More than the feed holds, without a chance to listen in between: the first is lost.
         (0..100).for_each(|_| world.platform.feed.publish(FeedEvent::Watermark));
         reader.read_until(1).await;
-        assert_eq!(reader.rows.len(), 1);
+        assert_eq!(reader.rows().len(), 1);
     });
 }
 
@@ -303,6 +298,13 @@ fn who_does_not_read_is_dropped() {
             tokio::task::yield_now().await;
         }
         assert!(stream.next().await.unwrap().unwrap().snapshot);
+        let ended = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(ended.code(), tonic::Code::ResourceExhausted);
+        assert_eq!(
+            ended.message(),
+            "the stream was not read for 0ns and is closed: subscribe again, with the live_id and number of the last \
+             message to go on"
+        );
         assert!(stream.next().await.is_none());
     });
 }
