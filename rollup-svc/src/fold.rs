@@ -45,6 +45,7 @@ pub struct Folder {
 /// A hit on its way through the fold.
 struct Arriving<'a> {
     seq: u64,
+    skipped: u32,
     visitor: u64,
     content: Content<'a>,
 }
@@ -114,7 +115,7 @@ impl Folder {
         let data_stream = entry.data_stream.to_string();
         let epoch = if batch.epoch == 0 { entry.epoch } else { batch.epoch };
         for arriving in arriving {
-            let arrival = arrive_at(state, client, epoch, arriving.seq);
+            let arrival = arrive_at(state, client, epoch, &arriving);
             let fate = match (&arriving.content, arrival) {
                 (Content::Refused(reason), _) => {
                     if stage == Stage::Fresh {
@@ -176,7 +177,8 @@ fn open<'a>(
         let hit = HitRef::parse(encoded?);
         let refusal = refused.next_if(|(at, _)| *at as usize == index);
         // Seqs that the client gave to hits which it never sends lie before this one.
-        seq = seq.wrapping_add(hit.as_ref().map_or(0, |hit| u64::from(hit.skipped)));
+        let skipped = hit.as_ref().map_or(0, |hit| hit.skipped);
+        seq = seq.wrapping_add(u64::from(skipped));
         let (visitor, content) = match (refusal, hit) {
             (Some((_, reason)), _) => (client, Content::Refused(reason)),
             (None, Err(_)) => (client, Content::Unreadable),
@@ -185,7 +187,7 @@ fn open<'a>(
                 (visitor_hash(&context, client), Content::Hit(hit, context))
             }
         };
-        arriving.push(Arriving { seq, visitor, content });
+        arriving.push(Arriving { seq, skipped, visitor, content });
         seq = seq.wrapping_add(1);
     }
     Ok((client, batch, arriving))
@@ -210,10 +212,10 @@ fn event_time(time_ms: i64, sent_at_ms: i64, entry: &BatchEntry<'_>) -> Timestam
     }
 }
 
-fn arrive_at(state: &mut MerchantState, client: u64, epoch: u64, seq: u64) -> Arrival {
+fn arrive_at(state: &mut MerchantState, client: u64, epoch: u64, hit: &Arriving<'_>) -> Arrival {
     let held = state.buckets.entry(bucket_of(client)).or_default();
     held.dirty = true;
-    arrive(held.bucket.clients.entry(client).or_default(), epoch, seq)
+    arrive(held.bucket.clients.entry(client).or_default(), epoch, hit.seq, hit.skipped)
 }
 
 #[derive(Clone, Copy)]
