@@ -3,6 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use catalog::Grant;
 use host::{Platform, Served, Service};
+use metrics::{describe_counter, describe_gauge};
 use model::{MerchantId, Timestamp};
 use proto::v1;
 use proto::v1::query_service_server::{QueryServiceServer, SERVICE_NAME};
@@ -34,6 +35,7 @@ impl Service for Query {
     const NAME: &'static str = "query";
 
     async fn start(platform: Platform, settings: Settings) -> anyhow::Result<Served> {
+        describe();
         let query = Self::new(platform, settings);
         let mut served = Served { http: http::routes(query.clone()), ..Served::default() };
         served.grpc.add_service(QueryServiceServer::new(Rpc(query)));
@@ -122,4 +124,20 @@ impl Query {
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
+}
+
+fn describe() {
+    describe_counter!(
+        "hitmill_query_chunks_total",
+        "Chunks of cells that queries took, by whether the cache had them"
+    );
+    describe_gauge!("hitmill_query_cache_bytes", "Bytes of the cells in the cache");
+    describe_gauge!("hitmill_query_subscriptions", "Subscriptions open");
+    describe_gauge!("hitmill_query_live_answers", "Live answers, which equal subscriptions share");
+    describe_counter!(
+        "hitmill_query_live_reads_total",
+        "Times that a live answer was read because it had changed"
+    );
+    describe_counter!("hitmill_query_stalled_streams_total", "Streams dropped because nobody read them");
+    describe_counter!("hitmill_query_audited_records_total", "Records of the log that audits have read");
 }

@@ -18,7 +18,8 @@ pub(super) struct Asked {
     /// Whose numbers.
     #[arg(long, value_name = "ID")]
     merchant: MerchantId,
-    /// Which numbers, with commas between: hits, page_views, visitors, sessions, new_visitors, purchases, revenue, value.
+    /// Which numbers, with commas between: hits, page_views, visitors, sessions, new_visitors, purchases, revenue or
+    /// value.
     #[arg(long, value_name = "NAMES", default_value = "page_views,visitors")]
     metrics: String,
     /// Broken down by: page, hit_name, source, medium, campaign, referrer_host, country, device_class, browser, os,
@@ -48,7 +49,13 @@ pub(super) struct Asked {
     )]
     to: String,
     /// Instead of both, how far back from now: 90s, 5m, 24h, 7d, 2w. 24h, if no range is given.
-    #[arg(long, value_name = "DURATION", default_value = "", hide_default_value = true, conflicts_with_all = ["from", "to"])]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with_all = ["from", "to"]
+    )]
     last: String,
     /// Whose days, weeks and months, by IANA name. The merchant's, if not given.
     #[arg(long, value_name = "ZONE", default_value = "", hide_default_value = true)]

@@ -15,8 +15,9 @@ Examples:
   hitmill audit --merchant 7
   hitmill audit --merchant 7 --format json | jq .balanced
 
-In every hour of receipt, accepted = counted + duplicate + filtered + dead lettered. Accepted is counted in the event log, the rest
-is what the fold wrote. The exit code is 1 if an hour does not balance. It reads all of the log that is kept, which takes a while.")]
+In every hour of receipt, accepted = counted + duplicate + filtered + dead lettered. Accepted is counted in the
+event log, the rest is what the fold wrote. The exit code is 1 if an hour does not balance. It reads all of the log
+that is kept, which takes a while.")]
 pub(crate) struct Audit {
     /// Whose books.
     #[arg(long, value_name = "ID")]

@@ -18,11 +18,12 @@ Examples:
   hitmill query --merchant 7 --granularity hour --from today   a series; buckets without hits have zeros
   hitmill query --merchant 7 --by page --last 7d --limit 10    the pages with most views
   hitmill query --merchant 7 --by page --filter 'page^=/shop|/blog' --order visitors
-  hitmill query --merchant 7 --metrics revenue,purchases --granularity day --from 2015-05-01 --to 2015-06-01 --format csv
+  hitmill query --merchant 7 --metrics revenue --granularity day --from 2015-05-01 --to 2015-06-01 --format csv
   hitmill query --merchant 7 --metrics visitors --format json | jq '.rows[0].metrics.visitors'
 
-The JSON is {\"rows\":[{\"start\",\"dimensions\":{},\"metrics\":{}}],\"complete_until\",\"generation\",\"rules_version\",\"revision\",
-\"methods\":{}}, the same as over HTTP at /v1/merchants/ID/query. With --by, rows of which every number is zero are left out.")]
+With --by, rows of which every number is zero are left out. The JSON is the same as over HTTP at
+/v1/merchants/ID/query: {\"rows\":[{\"start\",\"dimensions\",\"metrics\"}],\"complete_until\",\"generation\",
+\"rules_version\",\"revision\",\"methods\"}.")]
 pub(crate) struct Query {
     #[command(flatten)]
     asked: Asked,

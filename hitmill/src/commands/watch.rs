@@ -27,8 +27,8 @@ Examples:
   hitmill watch --merchant 7 --by page --from today --limit 10            the top pages of today
   hitmill watch --merchant 7 --granularity minute --last 30m --format json
 
-With --format json each line is a message: `rows` has new and changed rows, `removed` what is gone, and where `snapshot` is true
-forget what came before. Applied in order they always make up what query answers at that `revision`.")]
+With --format json each line is a message: `rows` has new and changed rows, `removed` what is gone, and where
+`snapshot` is true forget what came before. Applied in order they make up what query answers at that `revision`.")]
 pub(crate) struct Watch {
     #[command(flatten)]
     asked: Asked,
