@@ -97,15 +97,19 @@ fn cube(ask: &Ask, from: Timestamp, to: Option<Timestamp>, now: Timestamp) -> Re
     if let Some(dimension) = ask.dimension() {
         return Ok(Cube::By(dimension));
     }
-    // In whole minutes, so that exactly two days back from now are within two days.
-    let kept = down(from, MINUTE) >= down(now.plus_millis(-MINUTES_KEPT_MS), MINUTE);
+    let kept = match ask.span {
+        // By its length: what moves with the time must not be read in another way every other moment.
+        Span::Last(millis) => millis <= MINUTES_KEPT_MS,
+        // In whole minutes, as borders are.
+        _ => down(from, MINUTE) >= down(now.plus_millis(-MINUTES_KEPT_MS), MINUTE),
+    };
     let on_quarter = |at| down(at, Hour::QUARTER_MILLIS) == at;
     match ask.granularity {
         Granularity::Minute if kept => Ok(Cube::Minute),
         Granularity::Minute => {
             Err(Invalid::new("from", from.to_string(), "an instant of the last two days, for minutes"))
         }
-        // What moves with the time would be right for an instant only if it were read in quarters.
+        // In quarters, what moves with the time would be right only once in a quarter of an hour.
         Granularity::Total if kept && matches!(ask.span, Span::Last(_)) => Ok(Cube::Minute),
         Granularity::Total if kept && !(on_quarter(from) && to.is_none_or(on_quarter)) => Ok(Cube::Minute),
         _ => Ok(Cube::Total),

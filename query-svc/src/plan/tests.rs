@@ -207,6 +207,15 @@ fn a_total_is_read_in_minutes_where_quarters_would_not_do() {
     );
     let five_minutes = last(v1::Granularity::Total, 300);
     assert_eq!(plan(&five_minutes), "Minute 2024-05-17T12:29:00Z 2024-05-17T12:35:00Z");
+    let two_days = 48 * 3600;
+    assert_eq!(
+        plan(&last(v1::Granularity::Total, two_days)),
+        "Minute 2024-05-15T12:34:00Z 2024-05-17T12:35:00Z"
+    );
+    assert_eq!(
+        plan(&last(v1::Granularity::Total, two_days + 1)),
+        "Total 2024-05-15T12:30:00Z 2024-05-17T12:45:00Z"
+    );
     let by_page = Ask { by: Some(Dimension::Page), ..five_minutes };
     assert_eq!(plan(&by_page), "By(Page) 2024-05-17T12:15:00Z 2024-05-17T12:45:00Z");
 }
