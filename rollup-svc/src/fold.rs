@@ -27,8 +27,9 @@ impl Default for Rules {
     }
 }
 
-/// Minute cells are kept for this long.
-pub const MINUTES_KEPT_MS: i64 = 48 * Hour::MILLIS;
+/// Minute cells are kept for this long: the two days that queries may ask for, and an hour so that the oldest minute of
+/// those is always whole.
+pub const MINUTES_KEPT_MS: i64 = 49 * Hour::MILLIS;
 
 /// Buckets of visitor state that a batch needs and that are not held: load them and fold it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
