@@ -224,8 +224,8 @@ fn settings_are_shown_with_where_they_came_from() {
     assert_eq!(row("host.drain_seconds"), (10.into(), "default".into()));
     assert!(rows.iter().all(|row| row["name"].as_str().unwrap().starts_with("host.")));
 
-    let (code, _, err) = settings(&[("HITMILL_HOST__MAX_CONECTIONS", "6")]);
-    let unknown = "error: HITMILL_HOST__MAX_CONECTIONS sets host.max_conections, which is no setting: did you mean \
+    let (code, _, err) = settings(&[("HITMILL_HOST__MAX_CONNECTION", "6")]);
+    let unknown = "error: HITMILL_HOST__MAX_CONNECTION sets host.max_connection, which is no setting: did you mean \
                    host.max_connections?\n";
     assert_eq!((code, &*err), (1, unknown));
 }
