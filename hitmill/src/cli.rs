@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{audit, changes, completions, import, key, merchant, query, settings, stream, up, watch};
+use crate::commands::{
+    audit, changes, completions, demo, import, key, merchant, query, settings, stream, up, watch,
+};
 use crate::output::Format;
 
 /// Streaming analytics: hits in over gRPC, time series out, on one machine with nothing else installed.
@@ -51,6 +53,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Up(up::Up),
     #[command(subcommand)]
     Merchant(merchant::Merchant),
@@ -74,6 +77,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let run_time = tokio::runtime::Runtime::new()?;
     run_time.block_on(async {
         match command {
+            Command::Demo(demo) => demo.run().await,
             Command::Up(up) => up.run().await,
             Command::Merchant(merchant) => merchant.run(&global).await,
             Command::Import(import) => import.run(&global).await,

@@ -4,6 +4,7 @@ mod access_log;
 mod cli;
 mod client;
 mod commands;
+mod demo;
 mod failure;
 mod local;
 mod output;

@@ -41,6 +41,11 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// With these for flags.
+    pub(crate) fn of(data: PathBuf, listen: String) -> Self {
+        Self { config: None, data: Some(data), listen: Some(listen) }
+    }
+
     /// Reads the settings: defaults, then the file, then the environment, then the flags.
     pub(crate) fn load(self) -> Result<Loaded<Settings>, Error> {
         let mut layers = Layers::defaults()?;

@@ -2,15 +2,17 @@
 
 mod process;
 
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::Settings;
 use crate::settings::LogFormat;
@@ -23,13 +25,25 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Sends logs to standard error, so that standard output is data only. Once in a process.
 pub fn init_logs(settings: &Settings) -> anyhow::Result<()> {
+    start_logs(settings, std::io::stderr, std::io::stderr().is_terminal())
+}
+
+/// Sends logs to a file, where the terminal is used for something else. Once in a process.
+pub fn init_logs_to(settings: &Settings, file: File) -> anyhow::Result<()> {
+    start_logs(settings, Mutex::new(file), false)
+}
+
+fn start_logs<W>(settings: &Settings, writer: W, colors: bool) -> anyhow::Result<()>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let directives = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| settings.log.clone());
     let filter = EnvFilter::try_new(&directives).with_context(|| {
         format!("{directives:?} is no log filter: a level such as info, or directives such as info,ingest_svc=debug")
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let started = match settings.log_format {
-        LogFormat::Human => logs.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Human => logs.with_ansi(colors).try_init(),
         LogFormat::Json => logs.json().try_init(),
     };
     started.map_err(|e| anyhow::anyhow!("failed to start logging: {e}"))
