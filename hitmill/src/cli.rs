@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, changes, completions, demo, import, key, merchant, query, settings, stream, up, watch,
+    audit, bench, changes, completions, demo, import, key, merchant, query, settings, stream, up, watch,
 };
 use crate::output::Format;
 
@@ -68,6 +68,7 @@ enum Command {
     Key(key::Key),
     Changes(changes::Changes),
     Settings(settings::Settings),
+    Bench(bench::Bench),
     Completions(completions::Completions),
 }
 
@@ -88,6 +89,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Command::Key(key) => key.run(&global).await,
             Command::Changes(changes) => changes.run(&global).await,
             Command::Settings(settings) => settings.run(global.format),
+            Command::Bench(bench) => bench.run(&global).await,
             Command::Completions(completions) => completions.run::<Cli>(),
         }
     })

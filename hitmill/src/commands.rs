@@ -1,6 +1,7 @@
 //! The commands, one file for each.
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod changes;
 pub(crate) mod completions;
 pub(crate) mod demo;
