@@ -25,11 +25,11 @@ const KEY_BYTES: usize = 32;
 #[command(after_long_help = "\
 Examples:
   hitmill demo
-  hitmill demo --visitors 200                    a busier shop
-  hitmill demo --for 30s --plain                 for a script: a table as text every two seconds, then the books
+  hitmill demo --visitors 200        a busier shop
+  hitmill demo --for 30s --plain     for a script: a table now and then, and the books at the end
 
-The demo keeps everything in one directory; remove that to start afresh. NO_COLOR=1 takes the colours away. Its log is
-the file demo.log there.")]
+The demo keeps everything in one directory, its log (demo.log) too: remove it to start afresh.
+NO_COLOR=1 takes the colours away.")]
 pub(crate) struct Demo {
     /// Directory of the demo; it is made if it is not there.
     #[arg(long, value_name = "DIR", default_value = "hitmill-demo")]

@@ -65,8 +65,11 @@ impl Panel<'_> {
             Page::Plain => "",
         };
         let where_it_is = format!("merchant {} at {}", self.guide.merchant_id, self.guide.server);
-        pen.line(area, &[(theme.head(), "hitmill demo"), (theme.plain(), &format!("  {where_it_is}"))]);
-        pen.right(area, &format!("{keys}{}", clock(self.view.running)), theme.faint());
+        let keys = format!("{keys}{}", clock(self.view.running));
+        let width = Constraint::Length(keys.len() as u16);
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), width]).spacing(1).areas(area);
+        pen.line(left, &[(theme.head(), "hitmill demo"), (theme.plain(), &format!("  {where_it_is}"))]);
+        pen.right(right, &keys, theme.faint());
     }
 
     fn table(&self, area: Rect, pen: &mut Pen<'_>) {
@@ -109,9 +112,9 @@ impl Panel<'_> {
             ("revenue today", euros(revenue), format!("{} this hour", euros(hour.revenue))),
             ("hits/s", format!("{:.0}", figures.hits_per_second), format!("{} shoppers", figures.shoppers)),
         ];
-        let widths = [14, 18, 17, 19, 12].map(Constraint::Fill);
+        let widths = [13, 17, 16, 18, 12].map(Constraint::Fill);
         for ((label, value, below), area) in
-            tiles.iter().zip(Layout::horizontal(widths).areas::<5>(area).iter())
+            tiles.iter().zip(Layout::horizontal(widths).spacing(1).areas::<5>(area).iter())
         {
             let [first, second, third] = Layout::vertical([Constraint::Length(1); 3]).areas(*area);
             pen.line(first, &[(self.theme.faint(), label)]);

@@ -101,9 +101,9 @@ fn a_large_terminal_has_all_of_it() {
         expect![[r#"
             hitmill demo  merchant 1 at http://127.0.0.1:7700                                            t: try it  q: stop  0:05:23
 
-            visitors now         page views today           purchases today           revenue today               hits/s
-            1,204                45,231                     312                       €64,203                     51
-            in 5 minutes         3,201 this hour            41 this hour              €8,204 this hour            57 shoppers
+            visitors now         page views today           purchases today          revenue today                hits/s
+            1,204                45,231                     312                      €64,203                      51
+            in 5 minutes         3,201 this hour            41 this hour             €8,204 this hour             57 shoppers
 
             page views per minute                                                                  last minute 2,180, this one 2,190
                                                                         ▁▁▂▂▂▂▂▂▃▃▃▃▃▃▃▄▄▄▄▄▄▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇█      ▁▁▁▁▁▁▂▂▂▂▂▂▃▃
