@@ -30,6 +30,8 @@ pub fn arrive(client: &mut Client, epoch: u64, seq: u64, skipped: u32) -> Arriva
             at - 1
         }
         Err(at) => {
+            // Nearly every client has one epoch, and there are millions of clients.
+            client.epochs.reserve_exact(1);
             client.epochs.insert(at, Epoch { epoch, ..Epoch::default() });
             at
         }

@@ -23,7 +23,7 @@ pub fn values<'a>(
     hit: &HitRef<'a>,
     context: &ContextRef<'a>,
     data_stream: &'a str,
-    agents: &mut Agents,
+    agents: &'a mut Agents,
 ) -> Values<'a> {
     let page = match (hit.url, hit.screen) {
         ("", "") => NOT_SET,
@@ -42,8 +42,8 @@ pub fn values<'a>(
         referrer_host.unwrap_or(NONE.into()),
         country(context.country),
         agent.device_class.into(),
-        Cow::Owned(agent.browser.as_ref().to_owned()),
-        Cow::Owned(agent.os.as_ref().to_owned()),
+        (&*agent.browser).into(),
+        (&*agent.os).into(),
         or_not_set(context.language),
         data_stream.into(),
     ]

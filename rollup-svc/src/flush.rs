@@ -54,8 +54,8 @@ impl Owner {
 /// Keys whose values must be merged in before the merchant can be committed.
 pub fn wanted(owner: &Owner, state: &MerchantState) -> Vec<Bytes> {
     let mut keys = Vec::new();
-    for (hour, cells) in &state.hours {
-        let unknown = cells.iter().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole);
+    for (hour, held) in &state.hours {
+        let unknown = held.cells.iter().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole);
         keys.extend(unknown.map(|(place, _)| owner.cell_key(place, *hour)));
     }
     keys.extend(state.fates.iter().filter(|(_, fates)| !fates.whole).map(|(hour, _)| owner.fates_key(*hour)));
@@ -72,8 +72,10 @@ pub fn complete(
     state: &mut MerchantState,
     found: &HashMap<Bytes, Bytes>,
 ) -> Result<(), Malformed> {
-    for (hour, cells) in &mut state.hours {
-        for (place, held) in cells.iter_mut().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole) {
+    for (hour, of_hour) in &mut state.hours {
+        for (place, held) in
+            of_hour.cells.iter_mut().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole)
+        {
             if let Some(value) = found.get(&owner.cell_key(place, *hour)) {
                 let mut whole = Cell::decode(value)?;
                 whole.merge(&held.value);
@@ -116,11 +118,11 @@ pub fn write(owner: &Owner, state: &mut MerchantState, with_state: bool, batch: 
     batch.require(owner.progress_key(), before.map(|progress| progress.encode()));
 
     let mut hours = Vec::new();
-    for (hour, cells) in &state.hours {
-        for (place, held) in cells.iter().enumerate().filter(|(_, cell)| cell.dirty) {
+    for (hour, of_hour) in &state.hours {
+        for (place, held) in of_hour.cells.iter().enumerate().filter(|(_, cell)| cell.dirty) {
             batch.put(owner.cell_key(place, *hour), held.value.encode());
         }
-        if cells.iter().any(|cell| cell.dirty) {
+        if of_hour.cells.iter().any(|cell| cell.dirty) {
             hours.push(*hour);
             state.touched.entry(Day::of(*hour)).or_default().touch(*hour, commit);
         }
@@ -165,11 +167,11 @@ fn delete_old_minutes(owner: &Owner, state: &mut MerchantState, batch: &mut Batc
 pub fn committed(state: &mut MerchantState, committing: &Committing) {
     state.committed = Some(committing.progress);
     state.dirty = false;
-    state.hours.values_mut().flatten().for_each(|cell| cell.dirty = false);
+    state.hours.values_mut().flat_map(|held| &mut held.cells).for_each(|cell| cell.dirty = false);
     state.fates.values_mut().for_each(|fates| fates.dirty = false);
     if committing.with_state {
         state.state_dirty_since = None;
         state.buckets.values_mut().for_each(|held| held.dirty = false);
     }
-    state.forget_old();
+    state.forget_idle();
 }

@@ -2,6 +2,7 @@
 //! rules: the same log gives the same cells, now and in any replay.
 
 use aggregate::MoneySum;
+use keyspace::cell::Cell;
 use keyspace::fate::Fates;
 use keyspace::record::{BatchEntry, RefusedEntry};
 use keyspace::visitor::{Facts, bucket_of};
@@ -12,7 +13,7 @@ use crate::agent::Agents;
 use crate::dedupe::{Arrival, arrive};
 use crate::facts::{self, Values};
 use crate::session::{Start, observe};
-use crate::state::{CUBES, FIRST_DIMENSION, HourCells, MINUTE, MerchantState, Stage, TOTAL};
+use crate::state::{CUBES, FIRST_DIMENSION, Held, MINUTE, MerchantState, Stage, TOTAL};
 
 /// What a merchant configured that the fold depends on, at one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,7 @@ impl Folder {
             return Err(Missing(needed));
         }
 
+        state.folded_hits += arriving.len() as u64;
         state.state_dirty_since.get_or_insert((position, read_before));
         note(state, stage, position, entry.received_at);
         let data_stream = entry.data_stream.to_string();
@@ -257,7 +259,13 @@ fn count(
     moved.added.iter().for_each(|start| count_start(state, start, 1, when.received_at));
 }
 
-fn count_hit(cells: &mut HourCells, hit: &HitRef<'_>, values: &Values<'_>, visitor: u64, when: When) {
+fn count_hit(
+    cells: &mut [Held<Cell>; CUBES],
+    hit: &HitRef<'_>,
+    values: &Values<'_>,
+    visitor: u64,
+    when: When,
+) {
     let quarter = when.at.quarter();
     let page_view = hit.name == EventName::PAGE_VIEW.as_str() || hit.name == EventName::SCREEN_VIEW.as_str();
     let purchase = hit.name == EventName::PURCHASE.as_str();

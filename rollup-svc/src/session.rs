@@ -55,6 +55,10 @@ pub fn observe(
     let taken: Vec<_> = touched.iter().map(start_of).collect();
     let joined = join(touched, at, order, facts);
     let added = vec![start_of(&joined)];
+    if touched.is_empty() {
+        // Most visitors have one session, and there are millions of visitors.
+        sessions.reserve_exact(1);
+    }
     sessions.splice(from..to.max(from), [joined]);
     let first_after = sessions.first().map(start_of_first);
     if sessions.len() > REMEMBERED {

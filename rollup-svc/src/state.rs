@@ -47,7 +47,16 @@ impl<T> Held<T> {
 }
 
 /// The cells of one hour.
-pub type HourCells = [Held<Cell>; CUBES];
+#[derive(Clone, Debug, Default)]
+pub struct HourCells {
+    /// The cells, by the place of their cube.
+    pub cells: [Held<Cell>; CUBES],
+    /// Commits since a hit came.
+    idle: u8,
+}
+
+/// Cells of an hour that no hit came to are held for this many commits more, and then read again when one comes.
+const IDLE_COMMITS: u8 = 8;
 
 /// A bucket of visitor state.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +90,11 @@ pub struct MerchantState {
     pub latest: Hour,
     /// Minute cells before this hour were deleted.
     pub minutes_from: Option<Hour>,
-    /// Roughly how many bytes this takes, as of the last commit.
+    /// Hits that were folded.
+    pub folded_hits: u64,
+    /// As many of them as there were when the weight was taken.
+    weighed_hits: u64,
+    /// Roughly how many bytes this takes.
     pub weight: usize,
 }
 
@@ -113,9 +126,11 @@ impl MerchantState {
         }
     }
 
-    /// The cells of an hour.
-    pub fn hour(&mut self, hour: Hour) -> &mut HourCells {
-        self.hours.entry(hour).or_default()
+    /// The cells of an hour, to be changed.
+    pub fn hour(&mut self, hour: Hour) -> &mut [Held<Cell>; CUBES] {
+        let held = self.hours.entry(hour).or_default();
+        held.idle = 0;
+        &mut held.cells
     }
 
     /// The fates of an hour of receipt.
@@ -128,7 +143,7 @@ impl MerchantState {
 
     /// How many keys a commit of it would write, roughly.
     pub fn dirty_keys(&self) -> usize {
-        self.hours.len() * CUBES
+        self.hours.values().filter(|held| held.idle == 0).count() * CUBES
     }
 
     /// Whether dropping it loses nothing: everything in it is in the store.
@@ -136,23 +151,31 @@ impl MerchantState {
         !self.dirty && self.state_dirty_since.is_none()
     }
 
-    /// Forgets cells that are committed and will hardly change again; the latest hours are kept.
-    pub fn forget_old(&mut self) {
-        let keep_from = Hour(self.latest.0.saturating_sub(1));
-        self.hours.retain(|hour, cells| *hour >= keep_from || cells.iter().any(|cell| cell.dirty));
-        self.fates.retain(|hour, fates| *hour >= keep_from || fates.dirty);
-        self.touched.retain(|day, _| *day >= Day::of(keep_from));
-        self.weight = self.weigh();
+    /// Forgets cells and books that are committed and that nothing came to for some commits.
+    pub fn forget_idle(&mut self) {
+        for held in self.hours.values_mut() {
+            held.idle = held.idle.saturating_add(1);
+        }
+        self.hours.retain(|_, held| held.idle <= IDLE_COMMITS);
+        self.fates.retain(|hour, _| *hour == self.latest);
+        self.touched.retain(|day, _| self.hours.keys().any(|hour| Day::of(*hour) == *day));
+        self.weigh();
     }
 
-    fn weigh(&self) -> usize {
-        const CLIENT: usize = 96;
-        const SESSION: usize = 240;
+    /// Walking over everything costs as much as folding it did, so it is done when a quarter has been added.
+    fn weigh(&mut self) {
+        if self.folded_hits < self.weighed_hits + self.weighed_hits / 4 {
+            return;
+        }
+        self.weighed_hits = self.folded_hits;
+        const CLIENT: usize = 128;
+        const SESSION: usize = 320;
         let state = |held: &HeldBucket| {
             let sessions: usize = held.bucket.visitors.values().map(|visitor| visitor.sessions.len()).sum();
             held.bucket.clients.len() * CLIENT + sessions * SESSION
         };
-        let cells = self.hours.values().flatten().map(|cell| cell.value.heap_bytes()).sum::<usize>();
-        size_of::<Self>() + cells + self.buckets.values().map(state).sum::<usize>()
+        let cells = self.hours.values().flat_map(|held| &held.cells).map(|cell| cell.value.heap_bytes());
+        self.weight =
+            size_of::<Self>() + cells.sum::<usize>() + self.buckets.values().map(state).sum::<usize>();
     }
 }

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 /// Bytes of the log that are read at once.
 const READ_BYTES: usize = 4 * 1024 * 1024;
 /// However long commits take, one is made this often.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 /// With nothing to fold, the watermark goes on this often.
 const WATERMARK_INTERVAL: Duration = Duration::from_millis(500);
 /// A merchant with this many changed cells is committed without waiting.

@@ -72,6 +72,8 @@ impl Row {
         let at = match self.slots.binary_search_by_key(&quarter, |(q, _)| *q) {
             Ok(at) => at,
             Err(at) => {
+                // Most rows have hits in one quarter only, and there are millions of rows: no room is made ahead.
+                self.slots.reserve_exact(1);
                 self.slots.insert(at, (quarter, Slot::IDENTITY));
                 at
             }

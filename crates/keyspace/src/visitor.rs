@@ -12,11 +12,11 @@
 //! which record they hold the state. A worker that takes over skips the merchant's hits up to there, folds those up to
 //! `applied_through` into the state alone, and the rest in full.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use aggregate::codec::{Malformed, Reader, put_bytes, put_signed, put_varint};
 use bytes::Bytes;
+use hashbrown::HashMap;
 use model::{Generation, MerchantId, Partition, Timestamp};
 
 use crate::key::KeyBuilder;
@@ -38,9 +38,9 @@ pub fn key(partition: Partition, merchant: MerchantId, generation: Generation, b
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
     /// Which hits of each client came already.
-    pub clients: BTreeMap<u64, Client>,
+    pub clients: HashMap<u64, Client>,
     /// The sessions of each visitor.
-    pub visitors: BTreeMap<u64, Visitor>,
+    pub visitors: HashMap<u64, Visitor>,
 }
 
 /// Which hits of a client came already: the newest epochs, in rising order.
@@ -88,7 +88,7 @@ pub struct Facts(Arc<[u8]>);
 impl Facts {
     /// Packs the values, in the order of [`model::Dimension::ALL`].
     pub fn pack<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut packed = Vec::with_capacity(128);
+        let mut packed = Vec::with_capacity(256);
         values.into_iter().for_each(|value| put_bytes(&mut packed, value));
         Self(packed.into())
     }
@@ -110,13 +110,14 @@ impl Bucket {
     pub fn encode(&self) -> Bytes {
         let mut out = vec![VERSION];
         put_varint(&mut out, self.clients.len() as u64);
-        for (hash, client) in &self.clients {
+        for (hash, client) in sorted(&self.clients) {
             out.extend_from_slice(&hash.to_be_bytes());
             client.encode(&mut out);
         }
         let mut numbers = HashMap::new();
         let mut facts = Vec::new();
-        for session in self.visitors.values().flat_map(|visitor| &visitor.sessions) {
+        let visitors = sorted(&self.visitors);
+        for session in visitors.iter().flat_map(|(_, visitor)| &visitor.sessions) {
             numbers.entry(&session.facts).or_insert_with(|| {
                 facts.push(&session.facts);
                 facts.len() as u64 - 1
@@ -125,7 +126,7 @@ impl Bucket {
         put_varint(&mut out, facts.len() as u64);
         facts.iter().for_each(|facts| put_bytes(&mut out, &facts.0));
         put_varint(&mut out, self.visitors.len() as u64);
-        for (hash, visitor) in &self.visitors {
+        for (hash, visitor) in visitors {
             out.extend_from_slice(&hash.to_be_bytes());
             put_varint(&mut out, visitor.sessions.len() as u64);
             for session in &visitor.sessions {
@@ -163,6 +164,13 @@ impl Bucket {
         reader.end()?;
         Ok(bucket)
     }
+}
+
+/// In order, so that the same state is always the same bytes.
+fn sorted<T>(map: &HashMap<u64, T>) -> Vec<(&u64, &T)> {
+    let mut all: Vec<_> = map.iter().collect();
+    all.sort_unstable_by_key(|(hash, _)| **hash);
+    all
 }
 
 impl Client {
