@@ -37,8 +37,9 @@ pub(crate) struct Lab {
 /// What belongs to a server that was started for this.
 struct Own {
     program: PathBuf,
-    home: Home,
+    // Before its home, so that it has ended when that is removed.
     server: Option<Server>,
+    home: Home,
 }
 
 /// Where its data is.

@@ -4,6 +4,7 @@ mod table;
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use bench::{Options, ScenarioName, Target};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -64,7 +65,11 @@ impl Bench {
             command: command(),
             tell: |what| eprintln!("{what}"),
         };
-        table::print(format, &bench::run(&options).await?)
+        // Dropped half-way it kills its server and removes the data.
+        tokio::select! {
+            report = bench::run(&options) => table::print(format, &report?),
+            () = host::shutdown_signal() => bail!("interrupted: nothing was measured"),
+        }
     }
 
     fn target(&self, global: &Global) -> anyhow::Result<Target> {
