@@ -6,13 +6,23 @@ pub mod status;
 pub mod wire;
 
 /// Messages, clients and servers of `hitmill.v1`, generated from `proto/hitmill/v1`.
-#[allow(missing_docs, clippy::all, clippy::allow_attributes, reason = "generated: only some of it lacks comments")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    reason = "generated: only some of it lacks comments"
+)]
 pub mod v1 {
     include!("gen/hitmill.v1.rs");
 }
 
 /// The server of `IngestService` whose requests stay encoded: see [`wire`].
-#[allow(missing_docs, clippy::all, clippy::allow_attributes, reason = "generated: only some of it lacks comments")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    reason = "generated: only some of it lacks comments"
+)]
 pub mod raw {
     include!("gen/raw_server.rs");
 }

@@ -49,9 +49,5 @@ fn check(path: &Path, fresh: &[u8]) {
         fs::write(path, fresh).unwrap();
     }
     let kept = fs::read(path).unwrap_or_default();
-    assert!(
-        kept == fresh,
-        "{} is not what the .proto files give: run `./dev generate`",
-        path.display()
-    );
+    assert!(kept == fresh, "{} is not what the .proto files give: run `./dev generate`", path.display());
 }
