@@ -4,6 +4,7 @@
 mod system {
     mod books;
     mod complete;
+    mod figures;
     mod import;
     mod live;
     mod neighbours;

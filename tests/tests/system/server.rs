@@ -140,6 +140,13 @@ impl Drop for Server {
     }
 }
 
+/// A `hitmill` command on its own.
+pub(super) fn hitmill() -> Command {
+    let mut command = Command::new(binary());
+    clean(&mut command);
+    command
+}
+
 /// The output of a command that did well, as JSON.
 pub(super) fn parsed(output: &Output) -> Value {
     let stderr = String::from_utf8_lossy(&output.stderr);
