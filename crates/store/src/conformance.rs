@@ -45,6 +45,7 @@ where
 
     concurrency::increments_are_not_lost(open(5).await).await;
     concurrency::batches_are_seen_whole(open(6).await).await;
+    concurrency::a_get_never_sees_a_batch_before_snapshots_do(open(10).await).await;
 
     snapshots::see_what_was_before_and_nothing_after(&*open(7).await).await;
     snapshots::stay_as_they_are_under_many_changes(open(8).await).await;

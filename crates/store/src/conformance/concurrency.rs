@@ -68,6 +68,29 @@ pub(super) async fn batches_are_seen_whole(store: Arc<dyn Store>) {
     assert_eq!(last, Some(numbered("", ROUNDS)), "the last of {looks} looks");
 }
 
+/// What a plain get has seen of a batch, every snapshot that is taken later sees as well.
+pub(super) async fn a_get_never_sees_a_batch_before_snapshots_do(store: Arc<dyn Store>) {
+    let writer = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move {
+            for round in 1..=ROUNDS * 4 {
+                let mut batch = Batch::default();
+                for place in 0..500 {
+                    batch.put(numbered("get/", place), numbered("", round));
+                }
+                store.commit(batch).await.unwrap();
+            }
+        }
+    });
+    while !writer.is_finished() {
+        let first = store.get(&numbered("get/", 0)).await.unwrap();
+        let last = store.snapshot().await.unwrap().get(&numbered("get/", 499)).await.unwrap();
+        assert!(last >= first, "get saw {first:?}, and a snapshot after it {last:?}");
+        tokio::task::yield_now().await;
+    }
+    writer.await.unwrap();
+}
+
 async fn try_increment(store: &dyn Store) -> bool {
     let old = store.get(b"counter").await.unwrap();
     let mut batch = Batch::default();
