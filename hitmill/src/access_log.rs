@@ -3,13 +3,17 @@
 
 mod batches;
 mod entry;
+mod fingerprint;
 mod hit;
 mod lines;
 mod page;
 mod request;
 mod scan;
+mod take;
 
 pub(crate) use batches::Batches;
-pub(crate) use entry::{Entry, Unreadable};
-pub(crate) use hit::{Counting, hit};
-pub(crate) use lines::{Line, Lines};
+pub(crate) use entry::Unreadable;
+pub(crate) use fingerprint::fingerprint;
+pub(crate) use hit::Counting;
+pub(crate) use lines::{Line, Lines, Source};
+pub(crate) use take::{Untaken, take};

@@ -41,8 +41,10 @@ def referrer_host(referrer):
 
 def read(path):
     entries, unreadable = [], []
-    with open(path, encoding='utf-8', errors='replace') as lines:
+    with open(path, encoding='utf-8', errors='replace', newline='\n') as lines:
         for number, line in enumerate(lines, 1):
+            if not line.endswith('\n'):
+                break  # perhaps still being written
             match = LINE.match(line)
             if not match:
                 unreadable.append(number)

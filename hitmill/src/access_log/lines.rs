@@ -3,17 +3,25 @@ use std::io::{self, BufRead};
 /// Bytes of a line; Apache takes requests of at most 8 KiB a header.
 pub(super) const LINE_BYTES: usize = 64 * 1024;
 
+/// Where a log comes from, and so whether its last line may be still growing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file, to which somebody may be writing: only a newline ends a line.
+    File,
+    /// Something that is read once: its end is the end of its last line too.
+    Stream,
+}
+
 /// The lines of a log, one at a time: memory stays the same for files of any size.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     reader: R,
+    source: Source,
     buffer: Vec<u8>,
     number: u64,
     bytes: u64,
     too_long: bool,
     ended: bool,
-    /// The line in the buffer is still to be given.
-    peeked: bool,
 }
 
 /// A line.
@@ -25,14 +33,14 @@ pub(crate) struct Line<'a> {
     pub(crate) text: &'a [u8],
     /// It had more than that.
     pub(crate) too_long: bool,
-    /// It has its end: a line without is perhaps still being written.
+    /// It has its end: a line without is perhaps still being written, and not whole.
     pub(crate) ended: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of `reader`.
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), number: 0, bytes: 0, too_long: false, ended: true, peeked: false }
+    pub(crate) fn new(reader: R, source: Source) -> Self {
+        Self { reader, source, buffer: Vec::new(), number: 0, bytes: 0, too_long: false, ended: true }
     }
 
     /// Bytes read until now.
@@ -42,14 +50,8 @@ impl<R: BufRead> Lines<R> {
 
     /// The next line, or nothing at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let is_one = std::mem::take(&mut self.peeked) || self.read()?;
+        let is_one = self.read()?;
         Ok(is_one.then(|| self.line()))
-    }
-
-    /// The next line, which is given once more by `next`.
-    pub(crate) fn peek(&mut self) -> io::Result<Option<Line<'_>>> {
-        self.peeked = self.peeked || self.read()?;
-        Ok(self.peeked.then(|| self.line()))
     }
 
     fn line(&self) -> Line<'_> {
@@ -82,6 +84,7 @@ impl<R: BufRead> Lines<R> {
         }
         self.too_long = length > LINE_BYTES;
         let is_one = length > 0 || self.ended;
+        self.ended = self.ended || self.source == Source::Stream;
         self.number += u64::from(is_one);
         Ok(is_one)
     }
@@ -93,8 +96,8 @@ mod tests {
 
     use super::*;
 
-    fn lines(text: &[u8], buffer: usize) -> Vec<(u64, usize, bool, bool)> {
-        let mut lines = Lines::new(BufReader::with_capacity(buffer, text));
+    fn lines(text: &[u8], buffer: usize, source: Source) -> Vec<(u64, usize, bool, bool)> {
+        let mut lines = Lines::new(BufReader::with_capacity(buffer, text), source);
         let mut all = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             all.push((line.number, line.text.len(), line.too_long, line.ended));
@@ -106,23 +109,15 @@ mod tests {
     #[test]
     fn lines_have_numbers_and_ends() {
         for buffer in [1, 3, 100] {
-            assert_eq!(lines(b"", buffer), []);
-            assert_eq!(
-                lines(b"ab\r\n\nc", buffer),
-                [(1, 2, false, true), (2, 0, false, true), (3, 1, false, false)]
-            );
+            for (source, ended) in [(Source::File, false), (Source::Stream, true)] {
+                assert_eq!(lines(b"", buffer, source), []);
+                assert_eq!(lines(b"a\n", buffer, source), [(1, 1, false, true)]);
+                assert_eq!(
+                    lines(b"ab\r\n\nc", buffer, source),
+                    [(1, 2, false, true), (2, 0, false, true), (3, 1, false, ended)]
+                );
+            }
         }
-    }
-
-    #[test]
-    fn a_line_that_was_looked_at_is_still_to_come() {
-        let mut lines = Lines::new(&b"a\nb"[..]);
-        let number = |line: io::Result<Option<Line<'_>>>| line.unwrap().map(|line| line.number);
-        assert_eq!(
-            (number(lines.peek()), number(lines.peek()), number(lines.next())),
-            (Some(1), Some(1), Some(1))
-        );
-        assert_eq!((number(lines.next()), number(lines.peek()), number(lines.next())), (Some(2), None, None));
     }
 
     #[test]
@@ -130,7 +125,7 @@ mod tests {
         let text =
             [vec![b'x'; LINE_BYTES], vec![b'\n'], vec![b'y'; 3 * LINE_BYTES], b"\nz\n".to_vec()].concat();
         assert_eq!(
-            lines(&text, 4_096),
+            lines(&text, 4_096, Source::File),
             [(1, LINE_BYTES, false, true), (2, LINE_BYTES, true, true), (3, 1, false, true)]
         );
     }

@@ -13,7 +13,7 @@ use super::importer::Importer;
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::state::{self, Identity, State};
-use crate::access_log::{Counting, Lines};
+use crate::access_log::{Counting, Lines, Source, fingerprint};
 use crate::cli::Global;
 use crate::client::Client;
 
@@ -25,10 +25,13 @@ const READ_BYTES: usize = 256 * 1024;
 /// methods but GET are left out and counted. A visitor is an address and user agent together; the address itself is not
 /// sent. Lines that cannot be read are shown, counted and kept in a file.
 ///
-/// A log is known by its first line, and a hit by the number of its line. So the same log can be imported again: what is
-/// there already is not counted twice, of a log that has grown the new lines are added, and after a crash the same
-/// command goes on where it was. A log whose first line was cut away by rotation is another log. Packed logs are read
-/// by way of standard input: zcat access.log.gz | hitmill import access-log - --merchant 7
+/// A log is known by its first line that can be read, and a hit by the number of its line. So the same log can be
+/// imported again: what is there already is not counted twice, of a log that has grown the new lines are added, and after
+/// a crash the same command goes on where it was. A log whose first line was cut away by rotation is another log.
+///
+/// The last line of a file that does not end with a newline is left for the next import: it may be still being written.
+/// Standard input is taken to its end, and packed logs are read by way of it:
+/// zcat access.log.gz | hitmill import access-log - --merchant 7
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -66,10 +69,12 @@ pub(crate) struct AccessLog {
 impl AccessLog {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
         let started = Instant::now();
-        let (source, bytes) =
+        let (log, bytes) =
             open(&self.file).with_context(|| format!("failed to open {}", self.file.display()))?;
-        let mut lines = Lines::new(source);
-        let client_id = self.client_id(&mut lines)?;
+        let (known_by, log) =
+            fingerprint(log).with_context(|| format!("failed to read {}", self.file.display()))?;
+        let mut lines = Lines::new(log, if bytes.is_some() { Source::File } else { Source::Stream });
+        let client_id = format!("access-log:{}:{known_by:016x}", self.counting().name());
         let client = Client::connect(global).await?;
         let data_stream = self.data_stream.map_or(0, |id| id.0);
         let greeting = Greeting::hear(&client, self.merchant, data_stream).await?;
@@ -104,13 +109,6 @@ impl AccessLog {
         report.check()
     }
 
-    /// The name under which the server knows the log.
-    fn client_id(&self, lines: &mut Lines<impl BufRead>) -> anyhow::Result<String> {
-        let first = lines.peek().with_context(|| format!("failed to read {}", self.file.display()))?;
-        let fingerprint = model::stable_hash(first.map_or(b"", |line| line.text));
-        Ok(format!("access-log:{}:{fingerprint:016x}", self.counting().name()))
-    }
-
     fn counting(&self) -> Counting {
         if self.all { Counting::All } else { Counting::Pages }
     }
@@ -129,7 +127,7 @@ fn is_stdin(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// The log, and how many bytes it has if that is known.
+/// The log, and how many bytes it has if it is a file.
 fn open(file: &Path) -> io::Result<(Box<dyn BufRead>, Option<u64>)> {
     if is_stdin(file) {
         return Ok((Box::new(BufReader::with_capacity(READ_BYTES, io::stdin())), None));

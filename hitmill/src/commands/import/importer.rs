@@ -6,7 +6,7 @@ use super::courier::Courier;
 use super::rejects::Rejects;
 use super::report::Report;
 use super::state::State;
-use crate::access_log::{Batches, Counting, Entry, Line, Unreadable, hit};
+use crate::access_log::{Batches, Counting, Line, Untaken, take};
 
 /// An import in its course: takes one line after the other.
 pub(super) struct Importer {
@@ -41,17 +41,11 @@ impl Importer {
         if line.number <= self.report.lines_settled_before {
             return Ok(());
         }
-        let entry = if line.too_long { Err(Unreadable::TooLong) } else { Entry::parse(line.text) };
-        let hit = match entry.map(|entry| hit(&entry, self.counting)) {
-            Err(reason) => return Ok(self.rejects.add(line, &reason)?),
-            Ok(Err(reason)) => {
-                *self.report.left_out.entry(reason.name()).or_default() += 1;
-                return Ok(());
-            }
-            Ok(Ok(hit)) => hit,
+        let hit = match take(line, self.counting) {
+            Ok(hit) => hit,
+            Err(reason) => return self.untaken(line, &reason),
         };
-        // A line without its end may be still growing: the next import has to look at it again.
-        self.through = if line.ended { line.number } else { line.number - 1 };
+        self.through = line.number;
         match self.batches.push(line.number, hit) {
             Some(batch) => self.send(batch).await,
             None => Ok(()),
@@ -81,6 +75,16 @@ impl Importer {
             rejects: self.rejects.path().cloned(),
             ..self.report
         })
+    }
+
+    fn untaken(&mut self, line: Line<'_>, reason: &Untaken) -> anyhow::Result<()> {
+        match reason {
+            // A hit is for ever, so the next import looks at the line again.
+            Untaken::Unended => self.report.unended += 1,
+            Untaken::Unreadable(reason) => self.rejects.add(line, reason)?,
+            Untaken::LeftOut(reason) => *self.report.left_out.entry(reason.name()).or_default() += 1,
+        }
+        Ok(())
     }
 
     async fn send(&mut self, batch: ClientBatch) -> anyhow::Result<()> {

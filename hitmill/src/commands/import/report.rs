@@ -31,6 +31,8 @@ pub(super) struct Report {
     pub(super) unreadable_first: Vec<Reject>,
     /// Where all of them are.
     pub(super) rejects: Option<PathBuf>,
+    /// 1 if the last line has no end yet: it is left for the next import.
+    pub(super) unended: u64,
     /// How long it took.
     pub(super) seconds: f64,
 }
@@ -52,6 +54,9 @@ impl Report {
         if let Some(path) = &self.rejects {
             eprintln!("all lines that cannot be read are in {}", path.display());
         }
+        if self.unended > 0 {
+            eprintln!("the last line has no end yet: it is left for the next import");
+        }
         for Reject { line, reason } in &self.refused_first {
             eprintln!("line {line} was refused by the server: {reason}");
         }
@@ -61,7 +66,7 @@ impl Report {
     /// An import of which nothing came has failed, whatever the reason.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let readable = self.accepted + self.refused + self.left_out.values().sum::<u64>();
-        if self.lines_settled_before == 0 && self.lines > 0 && readable == 0 {
+        if self.lines_settled_before == 0 && self.unreadable > 0 && readable == 0 {
             bail!("no line of it can be read: an access log in common or combined format is expected");
         }
         if self.refused > 0 && self.accepted == 0 {
@@ -80,6 +85,7 @@ impl Report {
         ];
         flat.extend(self.left_out.iter().map(|(reason, lines)| (format!("left_out_{reason}"), json!(lines))));
         flat.push(("unreadable".to_owned(), json!(self.unreadable)));
+        flat.push(("unended".to_owned(), json!(self.unended)));
         flat.push(("seconds".to_owned(), json!((self.seconds * 1_000.0).round() / 1_000.0)));
         flat
     }
@@ -94,6 +100,7 @@ mod tests {
         let nothing = Report::default();
         let check = |report: Report| report.check().err().map(|error| error.to_string());
         assert_eq!(check(nothing.clone()), None, "an empty log");
+        assert_eq!(check(Report { lines: 1, unended: 1, ..nothing.clone() }), None, "a log that begins");
         assert!(
             check(Report { lines: 2, unreadable: 2, ..nothing.clone() })
                 .is_some_and(|e| e.starts_with("no line"))
