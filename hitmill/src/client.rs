@@ -14,6 +14,7 @@ use tonic::{Code, Request, Status};
 
 use crate::cli::Global;
 use crate::failure::Usage;
+use crate::visible::visible;
 
 /// Long enough for a far server, short enough for a person.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,7 +73,7 @@ impl Client {
 
     /// What a refused call means, for a person.
     pub(crate) fn explain(&self, status: &Status) -> anyhow::Error {
-        let (server, message) = (&self.server, status.message());
+        let (server, message) = (&self.server, visible(status.message()));
         match status.code() {
             Code::InvalidArgument
             | Code::NotFound

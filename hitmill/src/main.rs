@@ -9,6 +9,7 @@ mod failure;
 mod local;
 mod output;
 mod settings;
+mod visible;
 
 /// Streams allocate and free small buffers from many threads; the system's allocator is the slowest part of that.
 #[global_allocator]

@@ -8,18 +8,20 @@ use proto::v1::number::Number;
 use query_svc::ask::Granularity;
 use query_svc::{Ask, render};
 
+use crate::visible;
+
 /// The lines of a table: start of the bucket (if there is more than one), dimensions, numbers.
 pub(super) fn lines(answer: &v1::QueryResponse, ask: &Ask) -> Vec<String> {
     let with_start = ask.granularity != Granularity::Total;
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let start = with_start.then(|| Cell::new("start"));
-    let dimensions = answer.by.iter().map(|name| Cell::new(name.replace('_', " ")));
+    let dimensions = answer.by.iter().map(|name| Cell::new(visible::cell(&name.replace('_', " "))));
     let metrics = ask.metrics.iter().map(|metric| right(metric.name().replace('_', " ")));
     table.set_header(start.into_iter().chain(dimensions).chain(metrics));
     for row in &answer.rows {
         let start = with_start.then(|| Cell::new(start_of(row, ask)));
-        let dimensions = row.dimensions.iter().map(Cell::new);
+        let dimensions = row.dimensions.iter().map(|value| Cell::new(visible::cell(value)));
         let numbers = row.numbers.iter().map(|number| right(shown(number)));
         table.add_row(start.into_iter().chain(dimensions).chain(numbers));
     }

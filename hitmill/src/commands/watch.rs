@@ -15,6 +15,7 @@ use crate::cli::Global;
 use crate::client::Client;
 use crate::failure::Usage;
 use crate::output::Format;
+use crate::visible::visible;
 
 /// Before going on after a break: a server that restarts needs a moment.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -55,7 +56,7 @@ impl Watch {
             watched = async {
                 loop {
                     let broken = follow(&client, &request, &mut picture, &mut screen).await?;
-                    eprintln!("note: the connection broke ({}); going on", broken.message());
+                    eprintln!("note: the connection broke ({}); going on", visible(broken.message()));
                     tokio::time::sleep(PAUSE).await;
                     picture.resume(&mut request);
                 }

@@ -2,6 +2,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 
+use crate::visible::visible;
+
 /// Pieces of text, each in its style.
 pub(super) type Line<'a> = [(Style, &'a str)];
 
@@ -21,7 +23,7 @@ impl Pen<'_> {
         let mut x = area.x;
         for (style, text) in pieces {
             let left = usize::from(area.right().saturating_sub(x));
-            (x, _) = self.buffer.set_stringn(x, area.y, text, left, *style);
+            (x, _) = self.buffer.set_stringn(x, area.y, visible(text), left, *style);
         }
     }
 
