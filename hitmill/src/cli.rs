@@ -51,6 +51,13 @@ pub(crate) struct Global {
     pub(crate) format: Format,
 }
 
+impl Global {
+    /// What was given: an empty key is what a script has where its variable was never set.
+    fn given(self) -> Self {
+        Self { key: self.key.filter(|key| !key.is_empty()), ..self }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
@@ -75,6 +82,7 @@ enum Command {
 /// Does what the command line asks.
 pub(crate) fn run() -> anyhow::Result<()> {
     let Cli { global, command } = Cli::parse();
+    let global = global.given();
     let run_time = tokio::runtime::Runtime::new()?;
     run_time.block_on(async {
         match command {
@@ -104,6 +112,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        let key = |key: &str| Cli::parse_from(["hitmill", "changes", "--key", key]).global.given().key;
+        assert_eq!((key(""), key("hm_a_x").as_deref()), (None, Some("hm_a_x")));
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl List {
 
 impl Rotate {
     async fn run(self, global: &Global, client: &Client) -> anyhow::Result<()> {
-        let request = v1::RotateKeyRequest { key_id: self.id };
+        let request = v1::RotateKeyRequest { key_id: id_of(self.id) };
         let made = client.config().rotate_key(request).await.map_err(|s| client.explain(&s))?.into_inner();
         print_made(global, made.key, made.secret)
     }
@@ -130,9 +130,20 @@ impl Rotate {
 
 impl Revoke {
     async fn run(self, global: &Global, client: &Client) -> anyhow::Result<()> {
-        let request = v1::RevokeKeyRequest { key_id: self.id };
+        let request = v1::RevokeKeyRequest { key_id: id_of(self.id) };
         let revoked = client.config().revoke_key(request).await.map_err(|s| client.explain(&s))?.into_inner();
         output::one(global.format, &FIELDS, &Row::from(revoked.key.unwrap_or_default()))
+    }
+}
+
+/// The id that was meant: who has only the key at hand may give all of it.
+fn id_of(given: String) -> String {
+    match catalog::key_id(&given) {
+        Some(id) => {
+            eprintln!("note: that was the whole key; using its id {id}");
+            id.to_owned()
+        }
+        None => given,
     }
 }
 
@@ -167,5 +178,18 @@ impl From<v1::Key> for Row {
             created_at: shown::time(key.created_at.as_ref()),
             revoked_at: shown::time(key.revoked_at.as_ref()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_key_stands_for_its_id() {
+        let id = "hm_w_1a2B3c4D";
+        assert_eq!(id_of(format!("{id}_{}", "a1B2".repeat(8))), id);
+        assert_eq!(id_of(id.to_owned()), id);
+        assert_eq!(id_of("hm_w_1a2B3c4D_short".to_owned()), "hm_w_1a2B3c4D_short");
     }
 }
