@@ -30,6 +30,23 @@ pub(super) fn lines(answer: &v1::QueryResponse, ask: &Ask) -> Vec<String> {
     table.lines().map(trimmed).collect()
 }
 
+/// The same in at most so many lines: the first rows, and a last line on how many more there are.
+pub(super) fn first_lines(mut answer: v1::QueryResponse, ask: &Ask, room: usize) -> Vec<String> {
+    let rows = answer.rows.len();
+    // No row takes less than a line, so this is never too few; the table need not be laid out with rows nobody sees.
+    answer.rows.truncate(room);
+    let mut shown = lines(&answer, ask);
+    if rows == answer.rows.len() && shown.len() <= room {
+        return shown;
+    }
+    // Rows that are wide for the terminal take several lines each.
+    while shown.len() >= room && answer.rows.pop().is_some() {
+        shown = lines(&answer, ask);
+    }
+    shown.push(format!("… {} more rows: use --limit", rows - answer.rows.len()));
+    shown
+}
+
 /// One line on how final the numbers are.
 pub(super) fn note(answer: &v1::QueryResponse, ask: &Ask) -> String {
     let complete_until =
@@ -152,6 +169,21 @@ mod tests {
             /                   1200  12.34 EUR, 0.50 USD
             /a long path           7"#]],
         );
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted() {
+        let ask = ask(v1::Granularity::Total, &["page"]);
+        let cut = |room| {
+            let lines = first_lines(answer(&["page"]), &ask, room);
+            (lines.len(), lines.last().unwrap().clone())
+        };
+        assert_eq!(first_lines(answer(&["page"]), &ask, 3), lines(&answer(&["page"]), &ask));
+        assert_eq!(cut(2), (2, "… 2 more rows: use --limit".to_owned()));
+        let mut three = answer(&["page"]);
+        three.rows.push(three.rows[0].clone());
+        let shown = first_lines(three, &ask, 3);
+        assert_eq!((shown.len(), shown[2].as_str()), (3, "… 2 more rows: use --limit"));
     }
 
     #[test]

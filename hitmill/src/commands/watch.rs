@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use crossterm::QueueableCommand;
 use crossterm::cursor::MoveTo;
-use crossterm::terminal::{Clear, ClearType};
+use crossterm::terminal::{self, Clear, ClearType};
 use proto::v1;
 use query_svc::{Picture, render};
 use tonic::{Code, Status};
@@ -19,6 +19,9 @@ use crate::visible::visible;
 
 /// Before going on after a break: a server that restarts needs a moment.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Lines of a terminal below the table: the note, and the one that the cursor is on.
+const BELOW: usize = 2;
 
 /// Watch numbers change: the same as query, kept up to date until Ctrl-C.
 #[derive(Debug, Args)]
@@ -51,7 +54,7 @@ impl Watch {
             min_interval_ms: self.interval,
             ..Default::default()
         };
-        let mut screen = Screen { format: global.format, question: &question, first: true };
+        let mut screen = Screen { format: global.format, question: &question, shown: None };
         tokio::select! {
             watched = async {
                 loop {
@@ -102,7 +105,8 @@ fn mends(status: &Status) -> bool {
 struct Screen<'a> {
     format: Format,
     question: &'a Question,
-    first: bool,
+    /// The rows that were printed last, where that is not a terminal.
+    shown: Option<Vec<String>>,
 }
 
 impl Screen<'_> {
@@ -120,15 +124,34 @@ impl Screen<'_> {
             return Ok(());
         }
         let answer = picture.answer();
+        let ask = &self.question.ask;
+        let note = numbers::note(&answer, ask);
         if out.is_terminal() {
             out.queue(Clear(ClearType::All))?.queue(MoveTo(0, 0))?;
-        } else if !std::mem::take(&mut self.first) {
-            writeln!(out)?;
+            let lines = match terminal::size() {
+                // A series ends with what is newest, which is what stays in sight if it is long.
+                Ok((_, height)) if !answer.by.is_empty() => {
+                    numbers::first_lines(answer, ask, usize::from(height).saturating_sub(BELOW))
+                }
+                _ => numbers::lines(&answer, ask),
+            };
+            print(&mut out, &lines, &note)?;
+        } else {
+            let lines = numbers::lines(&answer, ask);
+            if self.shown.as_ref() == Some(&lines) {
+                return Ok(());
+            }
+            if self.shown.is_some() {
+                writeln!(out)?;
+            }
+            print(&mut out, &lines, &note)?;
+            self.shown = Some(lines);
         }
-        for line in numbers::lines(&answer, &self.question.ask) {
-            writeln!(out, "{line}")?;
-        }
-        writeln!(out, "{}", numbers::note(&answer, &self.question.ask))?;
         Ok(out.flush()?)
     }
+}
+
+fn print(out: &mut impl Write, lines: &[String], note: &str) -> io::Result<()> {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    writeln!(out, "{note}")
 }

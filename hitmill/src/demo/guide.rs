@@ -28,7 +28,9 @@ impl Guide {
         ];
         lines.extend(path.map(|path| format!("export PATH=\"{}:$PATH\"", path.display())));
         lines.extend([
-            format!("hitmill watch --merchant {merchant_id} --metrics page_views,visitors --by page"),
+            format!(
+                "hitmill watch --merchant {merchant_id} --metrics page_views,visitors --by page --limit 20"
+            ),
             format!("hitmill query --merchant {merchant_id} --metrics visitors,revenue --granularity hour"),
             format!("hitmill audit --merchant {merchant_id}"),
             "curl -H \"Authorization: Bearer $HITMILL_KEY\" \\".to_owned(),
@@ -66,7 +68,7 @@ mod tests {
             export HITMILL_SERVER=http://127.0.0.1:7700
             export HITMILL_KEY=hm_r_read
             export PATH="/work/target/release:$PATH"
-            hitmill watch --merchant 1 --metrics page_views,visitors --by page
+            hitmill watch --merchant 1 --metrics page_views,visitors --by page --limit 20
             hitmill query --merchant 1 --metrics visitors,revenue --granularity hour
             hitmill audit --merchant 1
             curl -H "Authorization: Bearer $HITMILL_KEY" \

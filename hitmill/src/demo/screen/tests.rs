@@ -88,7 +88,7 @@ fn a_small_terminal_has_the_table_and_what_is_needed_to_try_it() {
             export HITMILL_SERVER=http://127.0.0.1:7700
             export HITMILL_KEY=hm_r_2xR7Yk0q_5mPpN4d0sVxGqHnEoT3vZbWcLrAiKjUy
             export PATH="/work/target/release:$PATH"
-            hitmill watch --merchant 1 --metrics page_views,visitors --by page
+            hitmill watch --merchant 1 --metrics page_views,visitors --by page --limit 20
         "#]],
     );
 }
@@ -132,7 +132,7 @@ fn a_large_terminal_has_all_of_it() {
             export HITMILL_SERVER=http://127.0.0.1:7700
             export HITMILL_KEY=hm_r_2xR7Yk0q_5mPpN4d0sVxGqHnEoT3vZbWcLrAiKjUy
             export PATH="/work/target/release:$PATH"
-            hitmill watch --merchant 1 --metrics page_views,visitors --by page
+            hitmill watch --merchant 1 --metrics page_views,visitors --by page --limit 20
             hitmill query --merchant 1 --metrics visitors,revenue --granularity hour
             hitmill audit --merchant 1
             curl -H "Authorization: Bearer $HITMILL_KEY" \
@@ -156,7 +156,7 @@ fn the_guide_has_a_page_of_its_own() {
             export HITMILL_SERVER=http://127.0.0.1:7700
             export HITMILL_KEY=hm_r_2xR7Yk0q_5mPpN4d0sVxGqHnEoT3vZbWcLrAiKjUy
             export PATH="/work/target/release:$PATH"
-            hitmill watch --merchant 1 --metrics page_views,visitors --by page
+            hitmill watch --merchant 1 --metrics page_views,visitors --by page --limit 20
             hitmill query --merchant 1 --metrics visitors,revenue --granularity hour
             hitmill audit --merchant 1
             curl -H "Authorization: Bearer $HITMILL_KEY" \
