@@ -40,10 +40,7 @@ mod tests {
         let plain = r#"/größe?q="a\b" 日本 👩‍👩‍👧"#;
         assert_eq!(visible(plain), plain);
         let acting = "\u{1b}[2J\n\r\t\u{7f}\u{9b}\u{200e}\u{202e}\u{2066}\u{2069}";
-        assert_eq!(
-            visible(acting),
-            r"\u{1b}[2J\n\r\t\u{7f}\u{9b}\u{200e}\u{202e}\u{2066}\u{2069}"
-        );
+        assert_eq!(visible(acting), r"\u{1b}[2J\n\r\t\u{7f}\u{9b}\u{200e}\u{202e}\u{2066}\u{2069}");
         assert_eq!(cell(&"é".repeat(80)), "é".repeat(80));
         assert_eq!(cell(&"é".repeat(81)), "é".repeat(79) + "…");
         assert_eq!(cell("a\nb"), r"a\nb");
