@@ -1,12 +1,12 @@
-//! The proof that no hit was lost or counted twice: the event log is read again, its accepted hits are counted, and
-//! held against what the fold says became of them.
+//! The proof that no hit was lost or counted twice: the event log is read again and its accepted hits are held against
+//! what the fold says became of them; and the hits that it says were counted are held against those in the cells.
 
 mod books;
 
 use eventlog::EventLog;
-use keyspace::{fate, progress};
+use keyspace::{cell, fate, progress};
 use metrics::counter;
-use model::{Hour, MerchantId, Partition, Position, Timestamp};
+use model::{Cube, Fate, Generation, Hour, MerchantId, Partition, Position, Timestamp};
 use proto::v1;
 
 pub use self::books::{Books, compare};
@@ -39,13 +39,40 @@ pub async fn audit(log: &dyn EventLog, view: &View, now: Timestamp) -> Result<v1
     })
     .await?;
 
+    // Both are for ever, so all of them are compared, whatever the log still holds.
+    let counted: u64 = fates.values().map(|fates| fates.of(Fate::Counted)).sum();
+    let in_cells = hits_in_cells(view, merchant, generation).await?;
+
     let (mut books, mut from) = (Books::default(), Hour(0));
     for (partition, through) in applied {
         let (counted, kept_from) = count(log, merchant, partition, through, now).await?;
         books.merge(&counted);
         from = from.max(kept_from);
     }
-    Ok(compare(&books, &fates, from, view.finality().complete_until))
+    let mut audit = compare(&books, &fates, from, view.finality().complete_until);
+    if i128::from(counted) != in_cells {
+        tracing::error!(%merchant, counted, in_cells, "the cells do not hold the hits that were counted");
+        audit.balanced = false;
+    }
+    Ok(audit)
+}
+
+/// All hits in the merchant's cells, of all hours.
+async fn hits_in_cells(view: &View, merchant: MerchantId, generation: Generation) -> Result<i128> {
+    let mut hits = 0;
+    scan(
+        view.snapshot(),
+        cell::range(merchant, generation, Cube::Total, Hour(0)..Hour(u32::MAX)),
+        |_, value| {
+            for row in cell::read_rows(value).map_err(|why| Error::corrupt("a cell", why))? {
+                let (_, row) = row.map_err(|why| Error::corrupt("a cell", why))?;
+                hits += row.slots().map(|(_, slot)| i128::from(slot.counts.hits)).sum::<i128>();
+            }
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(hits)
 }
 
 /// Counts the accepted hits of a partition up to a position; gives the first hour of which all records are kept, too.

@@ -41,6 +41,8 @@ pub struct Worker {
     released_at: Instant,
     /// A record is folded in part.
     torn: bool,
+    /// Some merchant has so many changed cells that its commit should not wait.
+    many_cells: bool,
 }
 
 /// What a turn found.
@@ -67,6 +69,7 @@ impl Worker {
             flush_took: Duration::ZERO,
             released_at: Instant::now(),
             torn: false,
+            many_cells: false,
         };
         worker.begin_again().await?;
         Ok(worker)
@@ -81,6 +84,7 @@ impl Worker {
         self.holding = Holding::new(self.partition());
         self.sampled = None;
         self.torn = false;
+        self.many_cells = false;
         let key = checkpoint::key(self.partition());
         let found = self.platform.store.get(&key).await?;
         self.checkpoint =
@@ -147,17 +151,18 @@ impl Worker {
         loop {
             let Some(state) = self.holding.merchants.get_mut(&batch.merchant) else { return Ok(()) };
             match self.folder.batch(state, batch, position, self.holding.read_bytes, &Rules::default()) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.many_cells |= state.dirty_keys() >= COMMIT_CELLS;
+                    return Ok(());
+                }
                 Err(Missing(buckets)) => self.load_buckets(batch.merchant, &buckets).await?,
             }
         }
     }
 
     fn flush_is_due(&self) -> bool {
-        let many_cells =
-            || self.holding.merchants.values().any(|state| state.dirty && state.dirty_keys() >= COMMIT_CELLS);
         let since = self.flushed_at.elapsed();
-        since >= self.flush_interval() || (since >= self.flush_took && many_cells())
+        since >= self.flush_interval() || (self.many_cells && since >= self.flush_took)
     }
 
     /// Time between two commits: the longer they take, the longer, so that they take a fixed share of the whole.

@@ -1810,7 +1810,8 @@ pub struct Merchant {
     /// What it may use.
     #[prost(message, optional, tag = "5")]
     pub quota: ::core::option::Option<Quota>,
-    /// Over how many partitions its clients are spread; fixed at creation. 1 unless it is very large.
+    /// Over how many partitions its clients are spread; fixed at creation. 1 unless it is very large: above 1, a user whose
+    /// devices are in different partitions has sessions, and is new, in each of them.
     #[prost(uint32, tag = "6")]
     pub spread: u32,
     /// Version of its configuration: 1, then one more with every change.

@@ -1,11 +1,12 @@
 //! The audit against a log made by hand.
 
 use bytes::Bytes;
+use keyspace::cell::{Cell, CellKey};
 use keyspace::fate::{self, Fates};
 use keyspace::progress::{self, Progress};
 use keyspace::record::{BatchEntry, RecordBuilder, RefusedEntry, RefusedHits};
 use model::{
-    DataStreamId, Fate, Generation, Hour, Lane, MerchantId, Partition, Position, Refusal, Timestamp,
+    Cube, DataStreamId, Fate, Generation, Hour, Lane, MerchantId, Partition, Position, Refusal, Timestamp,
 };
 use prost::Message;
 use proto::v1;
@@ -54,6 +55,18 @@ async fn folded(world: &World, partition: u16, through: Position, fates: &[(Hour
     for (hour, fates) in fates {
         batch.put(fate::key(MERCHANT, generation, *hour, partition), fates.encode());
     }
+    world.store.commit(batch).await.unwrap();
+    in_cells(world, partition, fates.iter().map(|(_, fates)| fates.of(Fate::Counted)).sum()).await;
+}
+
+/// The cells of a partition hold so many hits.
+async fn in_cells(world: &World, partition: Partition, hits: u64) {
+    let mut cell = Cell::default();
+    cell.row(b"").slot(0).counts.hits = hits as i64;
+    let (generation, cube, hour) = (Generation::FIRST, Cube::Total, NOW.hour());
+    let key = CellKey { merchant: MERCHANT, generation, cube, hour, partition };
+    let mut batch = Batch::default();
+    batch.put(key.encode(), cell.encode());
     world.store.commit(batch).await.unwrap();
 }
 
@@ -133,6 +146,17 @@ fn a_lost_hit_a_hit_too_many_and_a_refusal_too_many_are_found() {
             let world = two_hours().await;
             folded(&world, 2, Position::START, &[(NOW.hour(), wrong)]).await;
             assert!(!world.query.audit(MERCHANT).await.unwrap().balanced, "{wrong:?}");
+        }
+    });
+}
+
+#[test]
+fn a_hit_that_was_counted_and_is_in_no_cell_is_found() {
+    block_on(async {
+        for hits in [0, 5, 7] {
+            let world = two_hours().await;
+            in_cells(&world, Partition(0), hits).await;
+            assert!(!world.query.audit(MERCHANT).await.unwrap().balanced, "{hits} hits instead of 9");
         }
     });
 }

@@ -31,6 +31,7 @@ impl Worker {
         for (number, commit) in commits.into_iter().enumerate() {
             self.commit(commit, number == last).await?;
         }
+        self.many_cells = false;
         self.flushed_at = Instant::now();
         self.flush_took = self.flushed_at - began;
         metrics::histogram!("hitmill_rollup_flush_seconds").record(self.flush_took.as_secs_f64());
