@@ -38,7 +38,8 @@ pub struct BatchEntry<'a> {
     pub received_at: Timestamp,
     /// Which data stream, by the key.
     pub data_stream: DataStreamId,
-    /// Version of the merchant's configuration at admission: what the hits are folded under.
+    /// Version of the merchant's configuration at admission, so that a later fold can know the rules of then. All versions
+    /// have the same rules so far.
     pub rules_version: u64,
     /// Under which rules of time it was admitted.
     pub lane: Lane,
@@ -107,7 +108,7 @@ impl RefusedHits<'_> {
 }
 
 /// Puts refused hits into the form of an entry.
-pub fn encode_refused(refused: &[(u32, Refusal)], out: &mut Vec<u8>) {
+fn encode_refused(refused: &[(u32, Refusal)], out: &mut Vec<u8>) {
     put_varint(out, refused.len() as u64);
     for (index, reason) in refused {
         put_varint(out, u64::from(*index));
@@ -144,7 +145,7 @@ impl RecordBuilder {
         self.out.reserve(bytes);
     }
 
-    /// Adds a batch; `entry.refused` is given apart as [`encode_refused`] or as indexes.
+    /// Adds a batch with its refused hits, by index, rising; what `entry.refused` says is not looked at.
     pub fn batch(&mut self, entry: &BatchEntry<'_>, refused: &[(u32, Refusal)]) {
         let head = &mut self.scratch;
         head.clear();
