@@ -4,6 +4,7 @@
 //! operating system says of the two processes is what serving and what generating cost. Nothing here knows the services.
 
 mod options;
+mod process;
 mod report;
 
 mod run;
@@ -21,5 +22,6 @@ mod machine;
 mod random;
 
 pub use options::{Options, ScenarioName, Target};
-pub use report::{Cpu, Latency, Machine, Queries, Report, Scenario, Storage};
+pub use process::Process;
+pub use report::{Beside, Cpu, Latency, Machine, Queries, Report, Scenario, Storage};
 pub use run::run;

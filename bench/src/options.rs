@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
+use crate::process::Process;
+
 /// What to measure, and where.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -9,6 +11,8 @@ pub struct Options {
     pub target: Target,
     /// In this order; empty is all.
     pub scenarios: Vec<ScenarioName>,
+    /// Processes beside the server whose processor time and memory are measured too.
+    pub beside: Vec<Process>,
     /// Hits of the scenarios that send as fast as it goes.
     pub hits: u64,
     /// Seconds of the scenarios that last for a given time.

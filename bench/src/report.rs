@@ -55,6 +55,9 @@ pub struct Scenario {
     /// Microseconds of processor time for each hit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_us_per_hit: Option<Cpu>,
+    /// The processes beside the server that were named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
     /// From when a hit was due to be sent to its acknowledgement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack_ms: Option<Latency>,
@@ -87,6 +90,17 @@ pub struct Cpu {
     pub generator: f64,
     /// Server and generator.
     pub total: Option<f64>,
+}
+
+/// A process beside the server: a broker, a store, a load balancer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// What it was called.
+    pub name: String,
+    /// Microseconds of its processor time for each hit, user and system time together.
+    pub cpu_us_per_hit: f64,
+    /// The most memory that it ever had resident.
+    pub peak_resident_bytes: Option<u64>,
 }
 
 /// Milliseconds.

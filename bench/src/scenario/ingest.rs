@@ -8,6 +8,7 @@ use super::check::{Expected, wait_until_complete};
 use crate::edge::{Acks, Edge};
 use crate::lab::Lab;
 use crate::options::{Options, ScenarioName};
+use crate::process::Meter;
 use crate::report::{Cpu, Scenario};
 use crate::server::Usage;
 use crate::workload::{CLIENTS, Frame, Generator, MERCHANTS, Tally, Workload};
@@ -73,6 +74,7 @@ pub(crate) async fn fill(options: &Options, shape: Shape) -> anyhow::Result<Fill
         step_ns: SPAN_MS as u64 * 1_000_000 / options.hits,
     });
     let (server_before, own_before) = (lab.usage()?, Usage::own()?);
+    let beside = Meter::begin(&options.beside)?;
     let began = Instant::now();
     let (tally, bytes) = send(&mut edge, generator, options.hits).await?;
     let Acks { latencies, last } = edge.close().await?;
@@ -92,6 +94,7 @@ pub(crate) async fn fill(options: &Options, shape: Shape) -> anyhow::Result<Fill
         seconds: Some(seconds),
         complete_after_ack_ms: Some(done.saturating_duration_since(last).as_secs_f64() * 1_000.0),
         cpu_us_per_hit: Some(cpu(hits, own, used)),
+        beside: beside.end(hits)?,
         ack_ms: Some(latencies.summary()),
         ..Scenario::default()
     };

@@ -11,6 +11,7 @@ use crate::edge::{Acks, Edge};
 use crate::lab::{Account, Lab};
 use crate::latency::Latencies;
 use crate::options::{Options, ScenarioName};
+use crate::process::Meter;
 use crate::random::{Random, mix};
 use crate::report::Scenario;
 use crate::server::Usage;
@@ -55,6 +56,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Scenario> {
 
     let edge = Edge::open(&lab.url, accounts, usize::MAX >> 8).await?;
     let (server_before, own_before, hits_before) = (lab.usage()?, Usage::own()?, generator.tally().hits());
+    let beside = Meter::begin(&options.beside)?;
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let probes = (0u64..).zip(probed).map(|(probe, account)| {
         let seed = mix(options.seed.wrapping_add(probe));
@@ -63,6 +65,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Scenario> {
     let (paced, found) = tokio::join!(pace(edge, &mut generator, options.seconds), try_join_all(probes));
     let Acks { latencies, .. } = paced?;
     let (server_after, own_after) = (lab.usage()?, Usage::own()?);
+    let hits = generator.tally().hits() - hits_before;
+    let beside = beside.end(hits)?;
 
     let mut queryable = Latencies::new()?;
     for of_probe in &found? {
@@ -73,7 +77,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Scenario> {
     let range = (first_ms, complete_until_ms + HOUR_MS);
     wait_until_complete(&lab, &Expected { tally: generator.tally(), range, complete_until_ms }).await?;
 
-    let hits = generator.tally().hits() - hits_before;
     let used = server_after.zip(server_before).map(|(after, before)| after - before);
     Ok(Scenario {
         name,
@@ -82,6 +85,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Scenario> {
         hits: Some(hits),
         seconds: Some(options.seconds as f64),
         cpu_us_per_hit: Some(cpu(hits, own_after - own_before, used)),
+        beside,
         ack_ms: Some(latencies.summary()),
         queryable_ms: Some(queryable.summary()),
         ..Scenario::default()

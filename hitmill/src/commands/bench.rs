@@ -5,7 +5,7 @@ mod table;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use bench::{Options, ScenarioName, Target};
+use bench::{Options, Process, ScenarioName, Target};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -47,6 +47,10 @@ pub(crate) struct Bench {
     /// are made for it, and their hits, stay there.
     #[arg(long)]
     running: bool,
+    /// A process beside the server whose processor time and memory are measured too: a broker, a store, a load balancer, a
+    /// service that runs apart. Can be given more than once.
+    #[arg(long, value_name = "NAME=PID")]
+    process: Vec<Process>,
     /// The same as --format json: everything, with each scenario an object.
     #[arg(long)]
     json: bool,
@@ -59,6 +63,7 @@ impl Bench {
         let options = Options {
             target,
             scenarios: self.scenario,
+            beside: self.process,
             hits: self.hits,
             seconds: self.seconds,
             seed: self.seed,

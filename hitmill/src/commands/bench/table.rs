@@ -1,4 +1,4 @@
-use bench::{Cpu, Latency, Queries, Report, Scenario, Storage};
+use bench::{Beside, Cpu, Latency, Queries, Report, Scenario, Storage};
 use serde::Serialize;
 
 use crate::output::{self, Format};
@@ -39,6 +39,13 @@ fn rows(scenario: &Scenario) -> Vec<Row> {
         add("CPU of the server, µs a hit", server.map(short));
         add("CPU of the generator, µs a hit", Some(short(*generator)));
         add("CPU in all, µs a hit", total.map(short));
+    }
+    for Beside { name, cpu_us_per_hit, peak_resident_bytes } in &scenario.beside {
+        add(&format!("CPU of {name}, µs a hit"), Some(short(*cpu_us_per_hit)));
+        add(
+            &format!("most memory of {name}, MiB"),
+            peak_resident_bytes.map(|bytes| (bytes >> 20).to_string()),
+        );
     }
     add("ack, ms", scenario.ack_ms.as_ref().map(latency));
     add("queryable, ms", scenario.queryable_ms.as_ref().map(latency));
