@@ -31,6 +31,8 @@ pub struct Platform {
     pub feed: Feed,
     /// Identity of this installation's data, made at its first start.
     pub instance_id: Arc<str>,
+    /// Whether other processes work on the same log and store.
+    pub shared: bool,
     /// Cancelled when the drain begins: streams say GoAway, workers finish what they hold.
     pub drain: CancellationToken,
     /// Tasks that the drain waits for.

@@ -61,6 +61,7 @@ impl Server {
             catalog: catalog.clone(),
             feed: Feed::in_memory(1),
             instance_id: "test".into(),
+            shared: false,
             drain: Default::default(),
             tasks: Default::default(),
         };

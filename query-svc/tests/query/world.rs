@@ -70,6 +70,7 @@ impl World {
             catalog: configured(),
             feed: Feed::in_memory(16),
             instance_id: "test".into(),
+            shared: false,
             drain: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };

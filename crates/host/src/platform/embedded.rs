@@ -46,6 +46,7 @@ pub async fn embedded(
         clock,
         catalog,
         feed: Feed::in_memory(FEED_DEPTH),
+        shared: false,
         drain: CancellationToken::new(),
         tasks: TaskTracker::new(),
     })
