@@ -41,7 +41,7 @@ impl Rpc {
     ) -> std::result::Result<Response<A>, Status> {
         let (metadata, _, request) = request.into_parts();
         let change = async {
-            let grant = authenticate(&self.platform.catalog, &metadata)?;
+            let grant = authenticate(&self.platform.catalog, &metadata).await?;
             grant.admin()?;
             self.writer.change(Some(&grant), |basis| decide(basis, &request)).await
         };
@@ -49,14 +49,17 @@ impl Rpc {
     }
 
     /// The configuration, if the caller may read all of it (`None`) or this merchant's.
-    fn read(&self, metadata: &MetadataMap, merchant: Option<MerchantId>) -> Result<Arc<Snapshot>> {
-        let grant = authenticate(&self.platform.catalog, metadata)?;
+    async fn read(&self, metadata: &MetadataMap, merchant: Option<MerchantId>) -> Result<Arc<Snapshot>> {
+        let grant = authenticate(&self.platform.catalog, metadata).await?;
         merchant.map_or_else(|| grant.admin(), |merchant| grant.read(merchant))?;
         Ok(self.platform.catalog.snapshot())
     }
 
-    fn merchants(&self, request: &Request<v1::ListMerchantsRequest>) -> Result<v1::ListMerchantsResponse> {
-        let snapshot = self.read(request.metadata(), None)?;
+    async fn merchants(
+        &self,
+        request: &Request<v1::ListMerchantsRequest>,
+    ) -> Result<v1::ListMerchantsResponse> {
+        let snapshot = self.read(request.metadata(), None).await?;
         let v1::ListMerchantsRequest { page_size, after_id } = *request.get_ref();
         let size = page(page_size);
         let mut rest = snapshot.merchants_after(MerchantId(after_id));
@@ -64,26 +67,26 @@ impl Rpc {
         Ok(v1::ListMerchantsResponse { merchants, more: rest.next().is_some() })
     }
 
-    fn merchant(&self, request: &Request<v1::GetMerchantRequest>) -> Result<v1::GetMerchantResponse> {
+    async fn merchant(&self, request: &Request<v1::GetMerchantRequest>) -> Result<v1::GetMerchantResponse> {
         let id = MerchantId(request.get_ref().merchant_id);
-        let snapshot = self.read(request.metadata(), Some(id))?;
+        let snapshot = self.read(request.metadata(), Some(id)).await?;
         Ok(v1::GetMerchantResponse { merchant: Some((&**existing(&snapshot, id)?).into()) })
     }
 
-    fn data_streams(
+    async fn data_streams(
         &self,
         request: &Request<v1::ListDataStreamsRequest>,
     ) -> Result<v1::ListDataStreamsResponse> {
         let id = MerchantId(request.get_ref().merchant_id);
-        let snapshot = self.read(request.metadata(), Some(id))?;
+        let snapshot = self.read(request.metadata(), Some(id)).await?;
         existing(&snapshot, id)?;
         let data_streams = snapshot.data_streams_of(id).map(|stream| (&**stream).into()).collect();
         Ok(v1::ListDataStreamsResponse { data_streams })
     }
 
-    fn keys(&self, request: &Request<v1::ListKeysRequest>) -> Result<v1::ListKeysResponse> {
+    async fn keys(&self, request: &Request<v1::ListKeysRequest>) -> Result<v1::ListKeysResponse> {
         let owner = some_merchant(request.get_ref().merchant_id);
-        let snapshot = self.read(request.metadata(), owner)?;
+        let snapshot = self.read(request.metadata(), owner).await?;
         owner.map_or(Ok(()), |id| existing(&snapshot, id).map(|_| ()))?;
         let mut keys: Vec<_> = snapshot.keys_of(owner).collect();
         keys.sort_by_key(|key| key.created_at);
@@ -93,7 +96,7 @@ impl Rpc {
     async fn changes(&self, request: &Request<v1::ListChangesRequest>) -> Result<v1::ListChangesResponse> {
         let v1::ListChangesRequest { merchant_id, page_size, before_version } = *request.get_ref();
         let merchant = some_merchant(merchant_id);
-        let snapshot = self.read(request.metadata(), merchant)?;
+        let snapshot = self.read(request.metadata(), merchant).await?;
         merchant.map_or(Ok(()), |id| existing(&snapshot, id).map(|_| ()))?;
         // The store may be ahead of this snapshot: what is listed is what holds here.
         let newest = snapshot.version() + 1;
@@ -115,14 +118,14 @@ impl ConfigService for Rpc {
         &self,
         request: Request<v1::GetMerchantRequest>,
     ) -> std::result::Result<Response<v1::GetMerchantResponse>, Status> {
-        answer(self.merchant(&request))
+        answer(self.merchant(&request).await)
     }
 
     async fn list_merchants(
         &self,
         request: Request<v1::ListMerchantsRequest>,
     ) -> std::result::Result<Response<v1::ListMerchantsResponse>, Status> {
-        answer(self.merchants(&request))
+        answer(self.merchants(&request).await)
     }
 
     async fn update_merchant(
@@ -143,7 +146,7 @@ impl ConfigService for Rpc {
         &self,
         request: Request<v1::ListDataStreamsRequest>,
     ) -> std::result::Result<Response<v1::ListDataStreamsResponse>, Status> {
-        answer(self.data_streams(&request))
+        answer(self.data_streams(&request).await)
     }
 
     async fn create_key(
@@ -157,7 +160,7 @@ impl ConfigService for Rpc {
         &self,
         request: Request<v1::ListKeysRequest>,
     ) -> std::result::Result<Response<v1::ListKeysResponse>, Status> {
-        answer(self.keys(&request))
+        answer(self.keys(&request).await)
     }
 
     async fn rotate_key(
@@ -187,15 +190,17 @@ impl ConfigService for Rpc {
         &self,
         request: Request<v1::WatchRequest>,
     ) -> std::result::Result<Response<Self::WatchStream>, Status> {
-        let grant = authenticate(&self.platform.catalog, request.metadata());
+        let grant = authenticate(&self.platform.catalog, request.metadata()).await;
         let grant = grant.and_then(|grant| grant.admin().map(|()| grant).map_err(Error::from));
         let since = request.get_ref().since_version;
         answer(grant.map(|grant| watch::start(&self.platform, grant, since)))
     }
 }
 
-fn authenticate(catalog: &Catalog, metadata: &MetadataMap) -> Result<Grant> {
+async fn authenticate(catalog: &Catalog, metadata: &MetadataMap) -> Result<Grant> {
     let key = catalog::bearer(metadata.get("authorization").map(|value| value.as_bytes()))?;
+    // Whatever another config-svc has answered before this call began holds here as well.
+    catalog.freshen().await;
     Ok(catalog.snapshot().authenticate(key)?)
 }
 

@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, changes, completions, demo, import, key, merchant, query, settings, stream, up, watch,
+    audit, bench, changes, completions, demo, import, key, merchant, query, serve, settings, stream,
+    up, watch,
 };
 use crate::output::Format;
 
@@ -62,6 +63,7 @@ impl Global {
 enum Command {
     Demo(demo::Demo),
     Up(up::Up),
+    Serve(serve::Serve),
     #[command(subcommand)]
     Merchant(merchant::Merchant),
     #[command(subcommand)]
@@ -88,6 +90,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         match command {
             Command::Demo(demo) => demo.run().await,
             Command::Up(up) => up.run().await,
+            Command::Serve(serve) => serve.run().await,
             Command::Merchant(merchant) => merchant.run(&global).await,
             Command::Import(import) => import.run(&global).await,
             Command::Query(query) => query.run(&global).await,

@@ -9,6 +9,7 @@ pub(crate) mod import;
 pub(crate) mod key;
 pub(crate) mod merchant;
 pub(crate) mod query;
+pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod stream;
 pub(crate) mod up;

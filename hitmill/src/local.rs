@@ -1,58 +1,56 @@
-//! Everything in this process: the four services over the log and the store of one directory.
+//! Services in this process: all four, or some of them.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use anyhow::Context;
-use clock::Clock;
 use config_svc::Config;
-use host::{Host, Platform};
+use host::{Host, Prepared};
 use ingest_svc::Ingest;
 use query_svc::Query;
 use rollup_svc::Rollup;
-use tokio::net::TcpListener;
 
 use crate::settings::Settings;
 
-/// All services, started and listening, not yet serving.
-pub(crate) struct Local {
-    /// Where they listen.
-    pub(crate) address: SocketAddr,
-    /// The admin key, if this start has made one: it cannot be shown again.
-    pub(crate) new_admin_key: Option<String>,
-    host: Host,
-    listener: TcpListener,
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Name {
+    /// Admits hits.
+    Ingest,
+    /// Folds hits into cells.
+    Rollup,
+    /// Answers queries.
+    Query,
+    /// Keeps merchants, data streams and keys.
+    Config,
 }
 
-impl Local {
-    /// Opens the data and starts the services. `admin_key` becomes the admin key if there is none yet.
-    pub(crate) async fn start(settings: Settings, admin_key: Option<String>) -> anyhow::Result<Self> {
-        // First, because it fails fast: opening the data may have to read a long journal.
-        let listener = host::bind(&settings.host.listen).await?;
-        let address = listener.local_addr()?;
-        let data = settings.host.data.clone();
-        let platform = host::platform::embedded(&data, settings.log, settings.store, Clock::system()).await?;
-        let new_admin_key = bootstrap(&platform, admin_key).await?;
-        let host = Host::new(platform, settings.host)
-            .with::<Config>(settings.config)
-            .await?
-            .with::<Rollup>(settings.rollup)
-            .await?
-            .with::<Query>(settings.query)
-            .await?
-            .with::<Ingest>(settings.ingest)
-            .await?;
-        Ok(Self { address, new_admin_key, host, listener })
-    }
+/// All services.
+pub(crate) const ALL: [Name; 4] = [Name::Ingest, Name::Rollup, Name::Query, Name::Config];
 
-    /// Serves until `signal`, then drains.
-    pub(crate) async fn serve(self, signal: impl Future<Output = ()>) -> anyhow::Result<()> {
-        self.host.serve(self.listener, signal).await
+/// Opens the log and the store and starts the services. `admin_key` becomes the admin key if there is none yet.
+pub(crate) async fn prepare(
+    mut settings: Settings,
+    services: &[Name],
+    admin_key: Option<String>,
+) -> anyhow::Result<Prepared> {
+    if let Some(key) = admin_key {
+        settings.config.admin_key = key;
     }
+    let (backends, catalog) = (settings.backends(), settings.catalog.clone());
+    host::prepare(settings.host.clone(), backends, &catalog, async |mut host: Host| {
+        // Config first: it makes the admin key. Ingest last: what it takes in is folded from the first hit on.
+        for name in [Name::Config, Name::Rollup, Name::Query, Name::Ingest] {
+            if services.contains(&name) {
+                host = start(host, name, &settings).await?;
+            }
+        }
+        Ok(host)
+    })
+    .await
 }
 
-async fn bootstrap(platform: &Platform, admin_key: Option<String>) -> anyhow::Result<Option<String>> {
-    let (store, catalog, clock) =
-        (Arc::clone(&platform.store), platform.catalog.clone(), platform.clock.clone());
-    config_svc::bootstrap(store, catalog, clock, admin_key).await.context("failed to make the admin key")
+async fn start(host: Host, name: Name, settings: &Settings) -> anyhow::Result<Host> {
+    match name {
+        Name::Config => host.with::<Config>(settings.config.clone()).await,
+        Name::Rollup => host.with::<Rollup>(settings.rollup.clone()).await,
+        Name::Query => host.with::<Query>(settings.query.clone()).await,
+        Name::Ingest => host.with::<Ingest>(settings.ingest.clone()).await,
+    }
 }

@@ -115,6 +115,16 @@ impl Error {
             Self::SetupLate(_) | Self::LogAway | Self::Busy | Self::Draining => Kind::Unavailable,
         }
     }
+
+    /// Whether a newer configuration than the one that was looked at may say otherwise.
+    pub(crate) fn may_be_old(&self) -> bool {
+        matches!(
+            self,
+            Self::Denied(Denied::Unknown { .. } | Denied::Unrecognised)
+                | Self::NoMerchant(_)
+                | Self::NoDataStream { .. }
+        )
+    }
 }
 
 impl From<Error> for tonic::Status {

@@ -7,7 +7,7 @@ use proto::v1::SendResponse;
 use proto::wire::RawSendRequest;
 
 use crate::desk::Desk;
-use crate::door::{open, recheck};
+use crate::door::recheck;
 use crate::error::Error;
 use crate::flight::{Flight, Frame};
 use crate::gather::Queued;
@@ -22,8 +22,7 @@ pub(crate) async fn send(
 ) -> Result<SendResponse, Error> {
     let since = Instant::now();
     let (setup, batches) = request.open()?;
-    let configured = shared.configured();
-    let session = open(&configured, &setup, authorization)?;
+    let (configured, session) = shared.open(&setup, authorization).await?;
     let merchant = recheck(&configured, &session)?;
     // There is no credit to hold back: whoever comes now is told at once.
     if shared.budget.is_broken() {

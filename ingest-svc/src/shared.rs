@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 use crate::budget::Budget;
-use crate::door::Source;
+use crate::door::{self, Session, Source};
+use crate::error::Error;
 use crate::gather::Gatherers;
 use crate::intake::{Frame, Taken, take_in};
 use crate::quota::Quotas;
@@ -81,6 +82,25 @@ impl Shared {
     /// The configuration as it is now.
     pub(crate) fn configured(&self) -> Arc<Snapshot> {
         self.catalog.snapshot()
+    }
+
+    /// Lets a sender in. What is not known here may have been made elsewhere a moment ago: it is looked for before anybody
+    /// is refused for good.
+    pub(crate) async fn open(
+        &self,
+        setup: &[u8],
+        authorization: Option<&[u8]>,
+    ) -> Result<(Arc<Snapshot>, Session), Error> {
+        let configured = self.configured();
+        match door::open(&configured, setup, authorization) {
+            Err(refusal) if refusal.may_be_old() => {
+                self.catalog.freshen().await;
+                let configured = self.configured();
+                let session = door::open(&configured, setup, authorization)?;
+                Ok((configured, session))
+            }
+            session => Ok((configured, session?)),
+        }
     }
 
     /// Takes the batches of a frame in.

@@ -43,7 +43,7 @@ async fn answer(
 
 async fn respond(query: &Query, id: &str, parameters: &str, headers: &HeaderMap) -> Result<(Format, String)> {
     let merchant: MerchantId = id.parse()?;
-    query.authorize(headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()), merchant)?;
+    query.authorize(headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()), merchant).await?;
     let (words, format) = read(parameters, headers)?;
     let request = words.request(merchant, &query.merchant(merchant)?.time_zone, query.now())?;
     let zone = Zone::named(&request.time_zone)?;

@@ -139,7 +139,9 @@ async fn listen(hub: Hub, mut feed: tokio::sync::broadcast::Receiver<FeedEvent>)
             }
             Ok(FeedEvent::Watermark) => lives.values().flatten().for_each(|live| live.watermark()),
             // Nobody knows what was missed, so everything may have changed.
-            Err(RecvError::Lagged(_)) => lives.values().flatten().for_each(|live| live.changed()),
+            Ok(FeedEvent::Everything) | Err(RecvError::Lagged(_)) => {
+                lives.values().flatten().for_each(|live| live.changed());
+            }
             Err(RecvError::Closed) => return,
         }
     }

@@ -18,9 +18,9 @@ const MESSAGE_BYTES: usize = 4 << 20;
 pub(crate) struct Rpc(pub(crate) Query);
 
 impl Rpc {
-    fn authorize<T>(&self, request: &Request<T>, merchant: u64) -> Result<catalog::Grant> {
+    async fn authorize<T: Sync>(&self, request: &Request<T>, merchant: u64) -> Result<catalog::Grant> {
         let authorization = request.metadata().get("authorization").map(|value| value.as_bytes());
-        self.0.authorize(authorization, MerchantId(merchant))
+        self.0.authorize(authorization, MerchantId(merchant)).await
     }
 }
 
@@ -33,7 +33,7 @@ impl QueryService for Rpc {
         &self,
         request: Request<v1::QueryRequest>,
     ) -> std::result::Result<Response<v1::QueryResponse>, Status> {
-        self.authorize(&request, request.get_ref().merchant_id)?;
+        self.authorize(&request, request.get_ref().merchant_id).await?;
         let answer = self.0.answer(request.get_ref()).await?;
         if answer.encoded_len() > MESSAGE_BYTES {
             return Err(Error::TooLarge { what: "bytes", limit: MESSAGE_BYTES }.into());
@@ -45,7 +45,7 @@ impl QueryService for Rpc {
         &self,
         request: Request<v1::QueryRequest>,
     ) -> std::result::Result<Response<Self::StreamQueryStream>, Status> {
-        self.authorize(&request, request.get_ref().merchant_id)?;
+        self.authorize(&request, request.get_ref().merchant_id).await?;
         let ask = self.0.ask(request.get_ref())?;
         let (view, answer) = self.0.begin(&ask).await?;
         let (outlet, stream) = Outlet::new(self.0.settings().stalled());
@@ -65,7 +65,7 @@ impl QueryService for Rpc {
         request: Request<v1::SubscribeRequest>,
     ) -> std::result::Result<Response<Self::SubscribeStream>, Status> {
         let merchant = request.get_ref().query.as_ref().map_or(0, |query| query.merchant_id);
-        let grant = self.authorize(&request, merchant)?;
+        let grant = self.authorize(&request, merchant).await?;
         Ok(Response::new(self.0.subscribe(request.into_inner(), Some(grant))?))
     }
 
@@ -74,7 +74,7 @@ impl QueryService for Rpc {
         request: Request<v1::AuditRequest>,
     ) -> std::result::Result<Response<v1::AuditResponse>, Status> {
         let merchant = request.get_ref().merchant_id;
-        self.authorize(&request, merchant)?;
+        self.authorize(&request, merchant).await?;
         Ok(Response::new(self.0.audit(MerchantId(merchant)).await?))
     }
 }

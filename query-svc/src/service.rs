@@ -54,9 +54,18 @@ impl Query {
     }
 
     /// What the bearer of this `authorization` header may do with a merchant: an error, if not read it.
-    pub(crate) fn authorize(&self, authorization: Option<&[u8]>, merchant: MerchantId) -> Result<Grant> {
-        let catalog = self.platform.catalog.snapshot();
-        let grant = catalog.authenticate(catalog::bearer(authorization)?)?;
+    pub(crate) async fn authorize(
+        &self,
+        authorization: Option<&[u8]>,
+        merchant: MerchantId,
+    ) -> Result<Grant> {
+        let key = catalog::bearer(authorization)?;
+        let catalog = &self.platform.catalog;
+        if catalog.snapshot().authenticate(key).is_err() || catalog.snapshot().merchant(merchant).is_none() {
+            // It may have been made a moment ago.
+            catalog.freshen().await;
+        }
+        let grant = catalog.snapshot().authenticate(key)?;
         grant.read(merchant)?;
         Ok(grant)
     }

@@ -52,6 +52,10 @@ impl Watcher {
     }
 
     async fn send_all(&self, since: u64) -> Result<Infallible> {
+        if since > self.catalog.snapshot().version() {
+            // The watcher comes from a config-svc that is ahead of this one.
+            self.catalog.catch_up(&*self.store).await?;
+        }
         // Before the snapshot is taken: no change falls between the two.
         let mut changed = self.catalog.changed();
         let snapshot = self.catalog.snapshot();

@@ -1,11 +1,14 @@
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use store::Store;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::{Item, Result, Snapshot, load};
+
+/// How long somebody may wait for a look at the store: after it, what is known has to do.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A handle on the newest snapshot of the configuration. Cheap to clone; all clones see the same.
 #[derive(Clone)]
@@ -14,6 +17,14 @@ pub struct Catalog(Arc<Shared>);
 struct Shared {
     newest: ArcSwap<Snapshot>,
     version: watch::Sender<u64>,
+    others: OnceLock<Others>,
+}
+
+/// Where the changes of other processes are found.
+struct Others {
+    store: Arc<dyn Store>,
+    /// When the last look began that succeeded or failed. Held while one looks: those who wait meanwhile share the next.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Catalog {
@@ -25,7 +36,34 @@ impl Catalog {
     /// A catalog that begins with this snapshot.
     pub fn new(snapshot: Snapshot) -> Self {
         let version = watch::Sender::new(snapshot.version());
-        Self(Arc::new(Shared { newest: ArcSwap::from_pointee(snapshot), version }))
+        Self(Arc::new(Shared { newest: ArcSwap::from_pointee(snapshot), version, others: OnceLock::new() }))
+    }
+
+    /// Says that other processes change the configuration in this store: what is known here may be old.
+    pub fn share(&self, store: Arc<dyn Store>) {
+        // Said once; the store stays the same.
+        let _ = self.0.others.set(Others { store, looked: Mutex::default() });
+    }
+
+    /// Returns when what is known here is at least as new as this call, for whoever misses something that may have just
+    /// been made elsewhere. However many ask at a time, the store is looked at once. While it is away, what is known has to
+    /// do; where nobody else changes anything, nothing is newer.
+    pub async fn freshen(&self) {
+        let Some(others) = self.0.others.get() else { return };
+        let asked = Instant::now();
+        let look = async {
+            let mut looked = others.looked.lock().await;
+            if looked.is_none_or(|began| began < asked) {
+                let began = Instant::now();
+                if let Err(error) = self.catch_up(&*others.store).await {
+                    tracing::debug!("the configuration cannot be read: {error}");
+                }
+                *looked = Some(began);
+            }
+        };
+        if tokio::time::timeout(LOOK, look).await.is_err() {
+            tracing::debug!("the configuration could not be read in time");
+        }
     }
 
     /// The newest snapshot. It stays as it is for as long as it is held.
@@ -39,12 +77,19 @@ impl Catalog {
         self.0.newest.rcu(|newest| {
             if newest.version() >= version { newest.clone() } else { Arc::new(newest.with(change, version)) }
         });
-        // After the snapshot: who hears of a version finds it.
-        self.0.version.send_if_modified(|known| {
-            let newer = version > *known;
-            *known = version.max(*known);
-            newer
-        });
+        self.tell(version);
+    }
+
+    /// Takes in a whole configuration, if it is newer than what is known; gives whether it is.
+    pub fn replace(&self, snapshot: Snapshot) -> bool {
+        let version = snapshot.version();
+        let snapshot = Arc::new(snapshot);
+        let before = self
+            .0
+            .newest
+            .rcu(|newest| if newest.version() >= version { newest.clone() } else { snapshot.clone() });
+        self.tell(version);
+        before.version() < version
     }
 
     /// Takes in the changes that others made in the store since the version that is known here.
@@ -79,5 +124,14 @@ impl Catalog {
     /// The newest version, and news of later ones.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.0.version.subscribe()
+    }
+
+    /// After the snapshot: who hears of a version finds it.
+    fn tell(&self, version: u64) {
+        self.0.version.send_if_modified(|known| {
+            let newer = version > *known;
+            *known = version.max(*known);
+            newer
+        });
     }
 }

@@ -13,6 +13,8 @@ mod secret;
 mod snapshot;
 mod wire;
 
+pub mod remote;
+
 pub use catalog::Catalog;
 pub use denied::{Denied, bearer};
 pub use error::{Error, Result};

@@ -40,11 +40,11 @@ impl Health {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 
-    /// A service has become ready.
-    pub(crate) async fn ready(&self, service: &str) {
+    /// A service has become ready, or no longer is.
+    pub(crate) async fn set_ready(&self, service: &str, ready: bool) {
         let mut state = self.state.lock().await;
         if let Some(service) = state.services.get_mut(service) {
-            service.ready = true;
+            service.ready = ready;
         }
         self.report(&state).await;
     }
@@ -73,7 +73,7 @@ impl Health {
         }
         let waiting: Vec<&str> =
             state.services.iter().filter(|(_, service)| !service.ready).map(|(name, _)| *name).collect();
-        (!waiting.is_empty()).then(|| format!("not ready yet: {}", waiting.join(", ")))
+        (!waiting.is_empty()).then(|| format!("not ready: {}", waiting.join(", ")))
     }
 
     async fn report(&self, state: &State) {

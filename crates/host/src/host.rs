@@ -6,9 +6,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use catalog::remote::{self, Remote};
 use futures::future::BoxFuture;
 use http::{StatusCode, header};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +18,7 @@ use crate::health::Health;
 use crate::pages::{Shown, pages};
 use crate::server::Server;
 use crate::stack::{self, Methods};
-use crate::{Drains, Platform, Service, Settings, telemetry};
+use crate::{Drains, Platform, Served, Service, Settings, telemetry};
 
 /// The contract, and the gRPC services that every host has.
 const DESCRIPTORS: [&[u8]; 4] = [
@@ -38,6 +40,10 @@ pub struct Host {
     grpc: Router,
     http: Router,
     services: Vec<Started>,
+    /// Hears of changes of the catalog over the network.
+    remote: Option<Remote>,
+    keeps_catalog: bool,
+    new_admin_key: Option<String>,
     /// What ends after the server: token and tasks of the services that [`Drains::AfterServer`].
     after: (CancellationToken, TaskTracker),
 }
@@ -46,6 +52,7 @@ struct Started {
     name: &'static str,
     grpc: Vec<&'static str>,
     ready: Option<BoxFuture<'static, ()>>,
+    able: Option<watch::Receiver<bool>>,
 }
 
 impl Host {
@@ -58,8 +65,23 @@ impl Host {
             grpc: Router::new(),
             http: Router::new(),
             services: Vec::new(),
+            remote: None,
+            keeps_catalog: false,
+            new_admin_key: None,
             after: (CancellationToken::new(), TaskTracker::new()),
         }
+    }
+
+    /// Hears of changes of the configuration from config-svc, if no service in here keeps it.
+    pub fn watching(self, settings: &remote::Settings) -> anyhow::Result<Self> {
+        let random = self.platform.clock.random_u64();
+        let remote = (!settings.servers.is_empty()).then(|| Remote::new(settings, random)).transpose()?;
+        Ok(Self { remote, ..self })
+    }
+
+    /// An admin key that one of the services has made at its first start: it can be shown only now.
+    pub fn new_admin_key(&self) -> Option<&str> {
+        self.new_admin_key.as_deref()
     }
 
     /// Starts a service.
@@ -73,7 +95,10 @@ impl Host {
         // Each brings a fallback of its own; the host's is for all.
         self.grpc = self.grpc.merge(served.grpc.routes().into_axum_router().reset_fallback());
         self.http = self.http.merge(served.http);
-        self.services.push(Started { name: S::NAME, grpc: served.names, ready: served.ready });
+        let Served { names: grpc, ready, able, .. } = served;
+        self.services.push(Started { name: S::NAME, grpc, ready, able });
+        self.keeps_catalog |= S::KEEPS_CATALOG;
+        self.new_admin_key = served.new_admin_key.or(self.new_admin_key);
         Ok(self)
     }
 
@@ -88,6 +113,7 @@ impl Host {
         let names = self.services.iter().map(|s| (s.name, s.grpc.clone())).collect();
         let health = Arc::new(Health::new(names).await);
         self.watch_readiness(&health);
+        self.watch_catalog();
         self.platform.tasks.spawn(telemetry::upkeep(self.platform.drain.clone()));
 
         let app = self.app(&health)?;
@@ -102,18 +128,32 @@ impl Host {
 
     fn watch_readiness(&mut self, health: &Arc<Health>) {
         for service in &mut self.services {
-            let (name, ready) = (service.name, service.ready.take());
+            let (name, ready, able) = (service.name, service.ready.take(), service.able.take());
             let (health, drain) = (Arc::clone(health), self.platform.drain.clone());
             self.platform.tasks.spawn(async move {
-                let ready = async {
+                let watch = async {
                     if let Some(ready) = ready {
                         ready.await;
                     }
-                };
-                if drain.run_until_cancelled(ready).await.is_some() {
                     tracing::info!(service = name, "ready");
-                    health.ready(name).await;
-                }
+                    health.set_ready(name, true).await;
+                    if let Some(able) = able {
+                        follow(&health, name, able).await;
+                    }
+                };
+                drain.run_until_cancelled(watch).await;
+            });
+        }
+    }
+
+    /// Others may change the configuration: what is known here follows, and says how far it has come.
+    fn watch_catalog(&mut self) {
+        let Platform { catalog, store, drain, tasks, shared, .. } = self.platform.clone();
+        tasks.spawn(telemetry::version(catalog.changed(), drain.clone()));
+        let remote = self.remote.take();
+        if !self.keeps_catalog && (shared || remote.is_some()) {
+            tasks.spawn(async move {
+                drain.run_until_cancelled(remote::follow(remote, catalog, store)).await;
             });
         }
     }
@@ -180,6 +220,25 @@ impl Host {
 
     fn limit(&self) -> Duration {
         Duration::from_secs(self.settings.drain_seconds)
+    }
+}
+
+/// Says whether a service that was ready is able to serve.
+async fn follow(health: &Health, name: &'static str, mut able: watch::Receiver<bool>) {
+    let mut before = true;
+    loop {
+        let now = *able.borrow_and_update();
+        if now != before {
+            match now {
+                true => tracing::info!(service = name, "ready again"),
+                false => tracing::warn!(service = name, "not ready any more: new calls should go elsewhere"),
+            }
+            health.set_ready(name, now).await;
+            before = now;
+        }
+        if able.changed().await.is_err() {
+            return;
+        }
     }
 }
 

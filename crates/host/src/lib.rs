@@ -7,9 +7,14 @@ mod service;
 
 pub mod platform;
 
+mod allocator;
+mod alone;
+mod prepared;
+
 mod feed;
 mod health;
 mod host;
+mod lobby;
 mod pages;
 mod server;
 mod signal;
@@ -18,9 +23,12 @@ mod stack;
 pub mod settings;
 pub mod telemetry;
 
+pub use allocator::keep_freed_memory;
+pub use alone::{main, run};
 pub use feed::{Change, Feed, FeedEvent};
 pub use host::Host;
-pub use platform::Platform;
+pub use platform::{Backends, Platform};
+pub use prepared::{Prepared, prepare};
 pub use server::bind;
 pub use service::{Drains, Served, Service};
 pub use settings::Settings;

@@ -1,9 +1,16 @@
 //! What services stand on, and the ways to get it.
 
+mod backends;
+mod directory;
+#[cfg_attr(not(feature = "cluster"), path = "platform/absent.rs")]
+mod distant;
 mod embedded;
+mod identity;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::Context;
 use catalog::Catalog;
 use clock::Clock;
 use eventlog::EventLog;
@@ -13,7 +20,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::Feed;
 
+pub use backends::Backends;
 pub use embedded::embedded;
+
+/// Commits that a listener of the feed may fall behind before it looks at everything again.
+const FEED_DEPTH: usize = 1024;
 
 /// What services stand on. Cheap to clone; the parts are behind their seams, so a service cannot tell one machine from
 /// many.
@@ -37,4 +48,56 @@ pub struct Platform {
     pub drain: CancellationToken,
     /// Tasks that the drain waits for.
     pub tasks: TaskTracker,
+}
+
+/// The platform that the settings ask for. What is far away is waited for, however long it takes: the order in which
+/// things start does not matter. `data` is made only if something is kept in it.
+pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Result<Platform> {
+    let Backends { log, store, pulsar, tikv } = backends;
+    // The far ones first: nothing is made here if they are not to be had.
+    let far_log = match pulsar.url.is_empty() {
+        true => None,
+        false => Some(distant::log(&pulsar).await?),
+    };
+    let far_store = match tikv.endpoints.is_empty() {
+        true => None,
+        false => Some(distant::store(&tikv).await?),
+    };
+    if let (Some(log), Some(store)) = (&far_log, &far_store) {
+        let feed = distant::feed(&pulsar, &clock).await?;
+        return distant::platform(log, store, &clock, &feed).await;
+    }
+    directory::settle(data)?;
+    let store = match far_store {
+        Some(store) => store,
+        None => Arc::new(embedded::open_store(data, store).await?),
+    };
+    let log = match far_log {
+        Some(log) => log,
+        None => Arc::new(embedded::open_log(data, log, clock.clone()).await?),
+    };
+    Platform::over(log, store, clock, Feed::in_memory(FEED_DEPTH)).await
+}
+
+impl Platform {
+    /// A platform over these, which this process has for itself.
+    async fn over(
+        log: Arc<dyn EventLog>,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        feed: Feed,
+    ) -> anyhow::Result<Self> {
+        let catalog = Catalog::load(&*store).await.context("failed to read the configuration")?;
+        Ok(Self {
+            instance_id: identity::of(&*store, &clock).await?,
+            log,
+            store,
+            clock,
+            catalog,
+            feed,
+            shared: false,
+            drain: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
 }

@@ -16,6 +16,9 @@ pub trait Service {
     /// When its `platform.drain` is cancelled.
     const DRAINS: Drains = Drains::WithServer;
 
+    /// Whether it keeps the catalog of its process up to date by itself.
+    const KEEPS_CATALOG: bool = false;
+
     /// Starts its tasks on `platform.tasks` (which stop by `platform.drain`) and says what it serves.
     async fn start(platform: Platform, settings: Self::Settings) -> anyhow::Result<Served>;
 }
@@ -40,4 +43,8 @@ pub struct Served {
     pub http: axum::Router,
     /// Resolves when the service is ready to serve (rollup: caught up with the log once); health says so.
     pub ready: Option<futures::future::BoxFuture<'static, ()>>,
+    /// Whether it can serve now, if that may change after it was ready; health says so.
+    pub able: Option<tokio::sync::watch::Receiver<bool>>,
+    /// An admin key that this start has made: it can be shown only now.
+    pub new_admin_key: Option<String>,
 }

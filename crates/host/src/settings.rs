@@ -2,6 +2,8 @@
 
 mod layers;
 mod names;
+mod sections;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +12,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Error, Layers, Loaded, Row};
+pub(crate) use sections::{ALL_SECTIONS, Sections};
+pub use sources::Sources;
 
 /// The section `host`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -70,6 +71,19 @@ pub(crate) async fn upkeep(end: CancellationToken) {
     }
 }
 
+/// Says which version of the configuration is in force, until `end`.
+pub(crate) async fn version(mut newest: watch::Receiver<u64>, end: CancellationToken) {
+    loop {
+        let version = *newest.borrow_and_update();
+        metrics::gauge!("hitmill_catalog_version").set(version as f64);
+        tracing::debug!(version, "configuration");
+        match end.run_until_cancelled(newest.changed()).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
 /// The recorder of this process: there can be one only, however many hosts a test starts.
 fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -94,6 +108,14 @@ fn describe() {
     );
     metrics::describe_gauge!("hitmill_requests_in_flight", "Calls under way");
     metrics::describe_gauge!("hitmill_connections", "Connections open");
+    metrics::describe_gauge!(
+        "hitmill_catalog_version",
+        "Version of the configuration in force in this process"
+    );
+    metrics::describe_counter!(
+        "hitmill_feed_messages_total",
+        "Messages between processes about changed cells, by their way"
+    );
     metrics::describe_counter!(
         "hitmill_connections_refused_total",
         "Connections closed at once, by the limit reached"

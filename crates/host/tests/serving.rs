@@ -191,7 +191,7 @@ async fn health_follows_readiness_and_the_drain() {
     }
     assert_eq!(health.check(of("no.such.Service")).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(running.get("/healthz").await, (200, "alive\n".to_owned()));
-    assert_eq!(running.get("/readyz").await, (503, "not ready yet: tiny\n".to_owned()));
+    assert_eq!(running.get("/readyz").await, (503, "not ready: tiny\n".to_owned()));
 
     let mut watch = health.watch(of("")).await.unwrap().into_inner();
     assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::NotServing);

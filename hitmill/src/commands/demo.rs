@@ -8,7 +8,7 @@ use clock::Clock;
 use tokio::sync::oneshot;
 
 use crate::demo::{Home, Play, Show};
-use crate::local::Local;
+use crate::local;
 use crate::settings::Sources;
 
 const USUAL_ADDRESS: &str = "127.0.0.1:7700";
@@ -52,11 +52,11 @@ impl Demo {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let (home, keys) = Home::open(self.data.clone(), new_admin_key)?;
         let listen = self.listen.clone().unwrap_or_else(free_address);
-        let settings = Sources::of(home.data(), listen).load()?.settings;
+        let settings = Sources::of(home.data(), listen).load()?.settings.of_this_machine();
         host::telemetry::init_logs_to(&settings.host, home.log()?)?;
         eprintln!("starting: data in {}, log in {}", home.path().display(), home.log_path().display());
 
-        let local = Local::start(settings, Some(keys.admin_key.clone())).await?;
+        let local = local::prepare(settings, &local::ALL, Some(keys.admin_key.clone())).await?;
         let play = Play {
             address: local.address.to_string(),
             home,

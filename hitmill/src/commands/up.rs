@@ -1,11 +1,12 @@
-use std::net::{Ipv4Addr, SocketAddr};
-
 use clap::Args;
+use host::Prepared;
 
-use crate::local::Local;
+use crate::local;
 use crate::settings::Sources;
 
 /// Run a server: everything in one process, its data in one directory, nothing else needed.
+///
+/// With pulsar.url and tikv.endpoints set, hits and numbers are kept there instead: see `hitmill serve`.
 ///
 /// The first start prints an admin key, once. Ctrl-C or SIGTERM drains: streams are asked to connect elsewhere, what was
 /// acknowledged is counted and made safe, then the process ends. A second Ctrl-C ends it at once, and nothing
@@ -33,19 +34,14 @@ impl Up {
         let settings = self.sources.load()?.settings;
         host::telemetry::init_logs(&settings.host)?;
         let admin_key = self.admin_key.filter(|key| !key.is_empty());
-        let local = Local::start(settings, admin_key).await?;
-        if let Some(key) = &local.new_admin_key {
-            welcome(local.address, key);
-        }
-        local.serve(host::shutdown_signal()).await
+        host::run(local::prepare(settings, &local::ALL, admin_key), welcome).await
     }
 }
 
-fn welcome(mut address: SocketAddr, key: &str) {
-    if address.ip().is_unspecified() {
-        // Every address is listened on, but none is to be called.
-        address.set_ip(Ipv4Addr::LOCALHOST.into());
-    }
+/// Shows the admin key of a first start, and what to do with it.
+pub(super) fn welcome(prepared: &Prepared) {
+    let Some(key) = prepared.new_admin_key() else { return };
+    let address = prepared.reachable_at();
     eprintln!(
         "\
 This is the first start. The admin key, shown only now:

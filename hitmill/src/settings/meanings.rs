@@ -6,6 +6,13 @@ pub(crate) fn meaning(name: &str) -> &'static str {
 }
 
 const MEANINGS: &[(&str, &str)] = &[
+    ("catalog.key", "admin key to watch config-svc with"),
+    (
+        "catalog.servers",
+        "where config-svc is, for services apart: http://HOST:PORT, with commas between several; empty: the store is \
+         looked at",
+    ),
+    ("config.admin_key", "what becomes the admin key at the first start; empty: a new one is made and shown"),
     (
         "config.follow_ms",
         "milliseconds between looks for changes that another process made: how late this one hears of a revoked key",
@@ -79,6 +86,19 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     ("log.segment_bytes", "bytes of one file of the log"),
     ("log.tail_bytes", "bytes of the newest records that each partition keeps in memory for its readers"),
+    ("pulsar.admin_url", "where the admin interface of Pulsar is: http://HOST:8080"),
+    (
+        "pulsar.max_queued_bytes",
+        "bytes of records that may be on their way to Pulsar; beyond that appends wait",
+    ),
+    ("pulsar.namespace", "namespace of Pulsar that holds the topics; it is made if it is not there"),
+    (
+        "pulsar.offload_after_bytes",
+        "bytes of a topic in BookKeeper beyond which it moves to tiered storage; 0: at once; not set: never by itself",
+    ),
+    ("pulsar.partitions", "partitions of a new topic; one that is there keeps its number"),
+    ("pulsar.timeout_ms", "milliseconds that an append to Pulsar may take before it has failed"),
+    ("pulsar.url", "where Pulsar is: pulsar://HOST:6650; empty: the log is in the data directory"),
     ("query.cache_bytes", "bytes of memory for cells that were read"),
     ("query.max_live_rows", "rows of one subscription; they are kept in memory while it lasts"),
     ("query.max_rows", "rows of one answer that is not streamed"),
@@ -98,12 +118,31 @@ const MEANINGS: &[(&str, &str)] = &[
         "a commit may take one part in this many of a worker's time: the larger, the later and the cheaper",
     ),
     (
+        "rollup.lease_beat_ms",
+        "milliseconds between two beats of a process, by which the others know that it lives",
+    ),
+    (
+        "rollup.lease_death_ms",
+        "milliseconds without a beat after which the others take over what a process folds",
+    ),
+    (
         "rollup.memory_bytes",
         "bytes that all workers may hold of merchants, about; beyond it those that rest are put away",
     ),
     ("rollup.replay_bytes", "bytes of the log that a worker reads again after a crash, about"),
     ("store.cache_bytes", "bytes of memory for blocks of the store that were read"),
     ("store.max_journal_bytes", "bytes of journal of the store on disk: what is read again after a crash"),
+    ("tikv.collect_garbage", "whether to remove old versions of values in TiKV, where nobody else does so"),
+    (
+        "tikv.endpoints",
+        "where the placement drivers of TiKV are: pd-1:2379,pd-2:2379; empty: the store is in the data directory",
+    ),
+    (
+        "tikv.keep_versions_s",
+        "seconds that old versions of values are kept: no answer may take longer to read",
+    ),
+    ("tikv.prefix", "what every key in TiKV begins with, so that several installations can share it"),
+    ("tikv.timeout_ms", "milliseconds that a request to TiKV may take before it has failed"),
 ];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tonic::Streaming;
 
 use super::{Reading, Stream, broken};
 use crate::credit::Window;
-use crate::door::{Session, open, recheck};
+use crate::door::{Session, recheck};
 use crate::error::Error;
 use crate::flight::Flight;
 use crate::outbox::Outbox;
@@ -54,8 +54,7 @@ async fn greet(shared: &Arc<Shared>, caller: &mut Caller) -> Result<(Session, Sl
     let first = first.map_err(|_| Error::SetupLate(limit))?;
     let first = first.map_err(|status| broken(&status).unwrap_or(Error::NoSetup))?.ok_or(Error::NoSetup)?;
     let FrameRef::Setup(setup) = first.open()? else { return Err(Error::NoSetup) };
-    let configured = shared.configured();
-    let session = open(&configured, &setup, caller.authorization.as_deref())?;
+    let (configured, session) = shared.open(&setup, caller.authorization.as_deref()).await?;
     let merchant = recheck(&configured, &session)?;
     let limit = usize::try_from(merchant.streams).unwrap_or(usize::MAX);
     let slot = shared.slots.enter(merchant.id, &session.source.client_id, limit)?;

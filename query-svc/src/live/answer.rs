@@ -17,8 +17,10 @@ use crate::{Ask, Error, Result};
 
 /// How often subscribers hear that nothing changed but the watermark.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
-/// The longest time without looking: the wall clock may be set, and an event may get lost on its way.
+/// The longest time without looking: the wall clock may be set.
 const LOOK: Duration = Duration::from_secs(60);
+/// The same where other processes change the cells: what they tell may get lost on its way.
+const LOOK_AT_OTHERS: Duration = Duration::from_secs(2);
 
 /// One live answer.
 pub(super) struct Live {
@@ -152,7 +154,7 @@ impl Live {
         let view = hub.0.reader.view(platform.catalog.snapshot(), self.ask.merchant).await?;
         let finality = view.finality();
         let plan = Plan::new(&self.ask, now)?;
-        let next = until(plan.valid_until, now);
+        let next = until(plan.valid_until, now).min(if platform.shared { LOOK_AT_OTHERS } else { LOOK });
         if made.as_ref().is_some_and(|made| made.still(&plan, finality)) {
             self.state.lock().confirm(finality);
         } else {
@@ -213,7 +215,7 @@ impl Made {
 
 fn until(valid_until: Option<Timestamp>, now: Timestamp) -> Duration {
     let millis = valid_until.map(|until| u64::try_from(until.millis_since(now)).unwrap_or(0));
-    millis.map_or(LOOK, |millis| Duration::from_millis(millis).min(LOOK))
+    millis.map_or(LOOK, Duration::from_millis)
 }
 
 /// The place of one subscriber; given back when it is dropped.

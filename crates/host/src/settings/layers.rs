@@ -20,6 +20,8 @@ const SEPARATOR: &str = "__";
 pub struct Layers<T> {
     figment: Figment,
     known: BTreeSet<String>,
+    /// Sections that are somebody else's.
+    foreign: &'static [&'static str],
     settings: PhantomData<T>,
 }
 
@@ -84,7 +86,13 @@ impl<T: Default + Serialize + DeserializeOwned> Layers<T> {
         let values = values.unwrap_or_default();
         let known = names::of(&values);
         let figment = Figment::from(Layer { place: "default".to_owned(), values });
-        Ok(Self { figment, known, settings: PhantomData })
+        Ok(Self { figment, known, foreign: &[], settings: PhantomData })
+    }
+
+    /// Passes over these sections: one file, and one environment, may be for several programs. Those that are settings
+    /// here stay so.
+    pub fn passing_over(self, foreign: &'static [&'static str]) -> Self {
+        Self { foreign, ..self }
     }
 
     /// Lays the TOML file at `path` on top.
@@ -107,8 +115,12 @@ impl<T: Default + Serialize + DeserializeOwned> Layers<T> {
                 continue;
             }
             let name = name.to_lowercase().replace(SEPARATOR, ".");
-            // Parsing a value cannot fail: what is no number, boolean or list is text.
-            let value = value.parse::<Value>().unwrap_or_else(|never| match never {});
+            let value = match is_secret(&name) {
+                // All digits or not.
+                true => Value::from(value),
+                // Parsing a value cannot fail: what is no number, boolean or list is text.
+                false => value.parse().unwrap_or_else(|never| match never {}),
+            };
             layers = layers.lay(variable, nested(&name, value))?;
         }
         Ok(layers)
@@ -124,18 +136,19 @@ impl<T: Default + Serialize + DeserializeOwned> Layers<T> {
         let settings = self.figment.extract().map_err(|e| wrong(&e))?;
         let row = |name: &String| Row {
             name: name.clone(),
-            value: self
-                .figment
-                .find_value(name)
-                .ok()
-                .and_then(|v| serde_json::to_value(v).ok())
-                .unwrap_or_default(),
+            value: shown(name, self.figment.find_value(name).ok()),
             source: self.figment.find_metadata(name).map(|m| m.name.to_string()).unwrap_or_default(),
         };
         Ok(Loaded { settings, rows: self.known.iter().map(row).collect() })
     }
 
-    fn lay(self, place: String, values: Dict) -> Result<Self, Error> {
+    /// Whether there is such a setting.
+    pub fn has(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
+    fn lay(self, place: String, mut values: Dict) -> Result<Self, Error> {
+        values.retain(|section, _| !self.is_foreign(section));
         match names::of(&values).into_iter().find(|name| !self.is_known(name)) {
             Some(name) => {
                 let hint = match names::nearest(&name, &self.known) {
@@ -157,6 +170,11 @@ impl<T: Default + Serialize + DeserializeOwned> Layers<T> {
                 .any(|known| name.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('.')))
     }
 
+    fn is_foreign(&self, section: &str) -> bool {
+        let own = || self.known.iter().any(|known| known.split('.').next() == Some(section));
+        self.foreign.contains(&section) && !own()
+    }
+
     /// `HITMILL_HOST_LISTEN` would be passed over in silence: say what is meant.
     fn refuse_single_underscore(&self, variable: &str, name: &str) -> Result<(), Error> {
         let meant = |known: &&String| known.replace('.', "_").eq_ignore_ascii_case(name);
@@ -168,6 +186,20 @@ impl<T: Default + Serialize + DeserializeOwned> Layers<T> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Keys are not for every eye.
+fn is_secret(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|last| last == "key" || last.ends_with("_key"))
+}
+
+/// A value for people.
+fn shown(name: &str, value: Option<Value>) -> serde_json::Value {
+    let value = value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or_default();
+    match value.as_str() {
+        Some(text) if is_secret(name) && !text.is_empty() => "(set, not shown)".into(),
+        _ => value,
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Error, Layers, Row, Settings};
 struct All {
     host: Settings,
     ingest: Ingest,
+    catalog: catalog::remote::Settings,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -125,4 +126,43 @@ fn a_file_that_is_missing_or_not_toml_is_named() {
     let (file, path) = file("[ingest\n");
     let broken = refusal(defaults().file(file.path()));
     assert!(broken.starts_with(&format!("failed to read the settings in {path}: ")), "{broken}");
+}
+
+#[test]
+fn a_key_is_text_and_is_not_shown() {
+    // Digits alone would be a number.
+    let key = variables(&[("HITMILL_CATALOG__KEY", "1234567890123456")]);
+    let loaded = defaults().environment(key).and_then(Layers::load).unwrap();
+    assert_eq!(loaded.settings.catalog.key, "1234567890123456");
+    let row = |rows: &[Row]| rows.iter().find(|row| row.name == "catalog.key").unwrap().value.clone();
+    assert_eq!(row(&loaded.rows), "(set, not shown)");
+    assert_eq!(row(&defaults().load().unwrap().rows), "");
+}
+
+#[test]
+fn a_list_of_addresses_is_text() {
+    let servers = variables(&[("HITMILL_CATALOG__SERVERS", "http://a:1,http://b:2")]);
+    let loaded = defaults().environment(servers).and_then(Layers::load).unwrap();
+    assert_eq!(loaded.settings.catalog.servers, "http://a:1,http://b:2");
+}
+
+#[test]
+fn the_sections_of_others_are_passed_over_but_not_what_nobody_knows() {
+    let layers = || defaults().passing_over(&["ingest", "rollup", "query"]);
+    let (others, _) = file("[rollup]\nflush_interval_ms = 1\n[ingest]\nmax_queued_bytes = 3\n");
+    let variable = variables(&[("HITMILL_QUERY__MAX_ROWS", "5")]);
+    let loaded = layers()
+        .file(others.path())
+        .and_then(|layers| layers.environment(variable))
+        .and_then(Layers::load)
+        .unwrap();
+    assert_eq!(loaded.settings.ingest.max_queued_bytes, 3, "its own section is its own");
+    assert!(loaded.rows.iter().all(|row| !row.name.starts_with("rollup")));
+
+    let (wrong, path) = file("[rolup]\nflush_interval_ms = 1\n");
+    let refused = refusal(layers().file(wrong.path()));
+    assert_eq!(
+        refused,
+        format!("{path} sets rolup.flush_interval_ms, which is no setting: `hitmill settings` lists them")
+    );
 }
