@@ -27,9 +27,10 @@ pub trait EventLog: Send + Sync + 'static {
     fn partitions(&self) -> u16;
 
     /// Appends one record; when it returns, the record is durable. Appends made at the same time may share one flush.
-    /// Fails with [`Kind::Unavailable`](model::Kind::Unavailable), having written nothing that will be read, when the
-    /// disk is full or the back end away; a failed flush to the disk ends the process. A record of up to
-    /// [`MAX_RECORD_BYTES`] is taken, a larger one refused.
+    /// Fails with [`Kind::Unavailable`](model::Kind::Unavailable) when the disk is full, having written nothing that will
+    /// be read, or when the back end is away: then the record may be there, even twice, as nobody can tell what a lost
+    /// answer said. A failed flush to the disk ends the process. A record of up to [`MAX_RECORD_BYTES`] is taken, a
+    /// larger one refused.
     async fn append(&self, partition: Partition, record: Bytes) -> Result<Position>;
 
     /// Reads records from the first one at or after `from`: at least one if there is one, then more up to about

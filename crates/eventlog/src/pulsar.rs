@@ -5,4 +5,37 @@
 
 mod settings;
 
+#[cfg(feature = "pulsar")]
+mod admin;
+#[cfg(feature = "pulsar")]
+mod broadcast;
+#[cfg(feature = "pulsar")]
+mod cursor;
+#[cfg(feature = "pulsar")]
+mod cursors;
+#[cfg(feature = "pulsar")]
+mod hints;
+#[cfg(feature = "pulsar")]
+mod ledgers;
+#[cfg(feature = "pulsar")]
+mod link;
+#[cfg(feature = "pulsar")]
+mod log;
+#[cfg(feature = "pulsar")]
+mod part;
+#[cfg(feature = "pulsar")]
+mod producers;
+#[cfg(feature = "pulsar")]
+mod setup;
+#[cfg(feature = "pulsar")]
+mod topic;
+
 pub use settings::Settings;
+
+#[cfg(feature = "pulsar")]
+pub use self::{
+    broadcast::{Broadcast, Heard},
+    ledgers::Ledger,
+    log::PulsarLog,
+    topic::{OffloadState, Status, Topic},
+};

@@ -1,0 +1,131 @@
+//! The brokers' admin interface, over HTTP.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Settings;
+use crate::{Error, Result};
+
+/// Asks any broker; it sends us on to the one that knows.
+#[derive(Clone, Debug)]
+pub(super) struct Admin {
+    http: reqwest::Client,
+    base: String,
+    limit: Duration,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It is made.
+    Changed,
+    /// It was made before, or something is in its way.
+    Conflict,
+}
+
+impl Admin {
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        let limit = Duration::from_millis(settings.timeout_ms);
+        let base = format!("{}/admin/v2", settings.admin_url.trim_end_matches('/'));
+        let http = reqwest::Client::builder()
+            .timeout(limit)
+            .build()
+            .map_err(|why| failed("ask", &base, io::Error::other(why)))?;
+        Ok(Self { http, base, limit })
+    }
+
+    /// What is at a path, or none if nothing is there.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        doing: &'static str,
+        path: &str,
+    ) -> Result<Option<T>> {
+        let (status, body) = self.ask(doing, Method::GET, path, None).await?;
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::NO_CONTENT => Ok(None),
+            _ if status.is_success() && body.is_empty() => Ok(None),
+            _ if status.is_success() => serde_json::from_slice(&body).map(Some).map_err(|why| {
+                failed(doing, &self.place(path), io::Error::new(io::ErrorKind::InvalidData, why))
+            }),
+            _ => Err(self.refused(doing, path, status, &body)),
+        }
+    }
+
+    /// Makes a change.
+    pub(super) async fn change(
+        &self,
+        doing: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Done> {
+        let (status, said) = self.ask(doing, method, path, body).await?;
+        match status {
+            StatusCode::CONFLICT => Ok(Done::Conflict),
+            _ if status.is_success() => Ok(Done::Changed),
+            _ => Err(self.refused(doing, path, status, &said)),
+        }
+    }
+
+    /// Asks until there is an answer: a broker that starts, or hands a topic to another one, has none for some seconds.
+    async fn ask(
+        &self,
+        doing: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Vec<u8>)> {
+        const PAUSE: Duration = Duration::from_millis(200);
+        let deadline = Instant::now() + self.limit;
+        loop {
+            let mut request = self.http.request(method.clone(), self.place(path));
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let failure = match answer(request).await {
+                Ok((status, body)) if !status.is_server_error() => return Ok((status, body)),
+                Ok((status, body)) => self.refused(doing, path, status, &body),
+                Err(why) => failed(doing, &self.place(path), io::Error::other(causes(&why))),
+            };
+            if Instant::now() + PAUSE >= deadline {
+                return Err(failure);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn refused(&self, doing: &'static str, path: &str, status: StatusCode, body: &[u8]) -> Error {
+        const SHOWN: usize = 300;
+        let said: String = String::from_utf8_lossy(body).chars().take(SHOWN).collect();
+        failed(doing, &self.place(path), io::Error::other(format!("the broker answers {status} {said}")))
+    }
+
+    fn place(&self, path: &str) -> String {
+        format!("{}/{path}", self.base)
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, Vec<u8>)> {
+    let response = request.send().await?;
+    let status = response.status();
+    Ok((status, response.bytes().await?.to_vec()))
+}
+
+/// An error and what is behind it: "error sending request" alone helps nobody.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+pub(super) fn failed(doing: &'static str, place: &str, source: io::Error) -> Error {
+    Error::Io { doing, place: place.to_owned(), source }
+}

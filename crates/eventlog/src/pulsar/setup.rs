@@ -1,0 +1,169 @@
+//! What must be there before records are kept: tenant, namespace, topic; and that nothing of it deletes records.
+
+use model::Partition;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Settings;
+use super::admin::{Admin, Done};
+use crate::{Error, MAX_RECORD_BYTES, Result};
+
+/// The topic of the records, within the namespace.
+const TOPIC: &str = "hits";
+
+/// Makes what is missing, and gives the number of partitions. Any number of processes may do it at once.
+pub(super) async fn prepare(admin: &Admin, settings: &Settings) -> Result<u16> {
+    brokers_take_records(admin, settings).await?;
+    prepare_namespace(admin, settings).await?;
+    if let Some(bytes) = settings.offload_after_bytes {
+        let path = format!("namespaces/{}/offloadThreshold", settings.namespace);
+        // The interface counts in signed numbers, in which -1 is "never".
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        admin.change("set the offload threshold at", Method::PUT, &path, Some(&json!(bytes))).await?;
+    }
+    partitions(admin, settings).await
+}
+
+/// Makes the namespace, if it is not there, and sees to it that it keeps records for ever.
+pub(super) async fn prepare_namespace(admin: &Admin, settings: &Settings) -> Result<()> {
+    let made = namespace(admin, &settings.namespace).await?;
+    keep_all(admin, settings, made).await
+}
+
+/// The full name of a partition, as the client wants it.
+pub(super) fn topic_of(namespace: &str, partition: Partition) -> String {
+    format!("persistent://{namespace}/{TOPIC}-partition-{partition}")
+}
+
+/// The path of a partition, as the admin interface wants it.
+pub(super) fn path_of(namespace: &str, partition: Partition) -> String {
+    format!("persistent/{namespace}/{TOPIC}-partition-{partition}")
+}
+
+/// A record that is too large for a broker makes it cut the connection that all partitions share, again and again: so it
+/// must not come to that.
+async fn brokers_take_records(admin: &Admin, settings: &Settings) -> Result<()> {
+    let path = "brokers/configuration/runtime";
+    match admin.get::<Value>("read the configuration at", path).await {
+        Ok(configuration) => takes_records(&configuration.unwrap_or_default(), &settings.admin_url),
+        // Only a superuser may ask.
+        Err(error) => {
+            tracing::info!("the largest message that the brokers take is unknown: {error}");
+            Ok(())
+        }
+    }
+}
+
+fn takes_records(configuration: &Value, place: &str) -> Result<()> {
+    // The message's metadata comes on top of the record.
+    const NEEDED: usize = MAX_RECORD_BYTES + 16 * 1024;
+    let limit: Option<usize> =
+        configuration.get("maxMessageSize").and_then(Value::as_str).and_then(|size| size.parse().ok());
+    match limit {
+        Some(limit) if limit < NEEDED => {
+            let what = format!(
+                "the brokers at {place} take messages of at most {limit} bytes, and a record may be larger: set \
+                 maxMessageSize to {NEEDED} or more"
+            );
+            Err(Error::Mismatch { what })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the namespace and its tenant, if they are not there. Says whether it made the namespace.
+async fn namespace(admin: &Admin, namespace: &str) -> Result<bool> {
+    let path = format!("namespaces/{namespace}");
+    if admin.get::<Value>("read", &path).await?.is_some() {
+        return Ok(false);
+    }
+    let tenant = format!("tenants/{}", namespace.split('/').next().unwrap_or_default());
+    if admin.get::<Value>("read", &tenant).await?.is_none() {
+        let clusters: Value = admin.get("read", "clusters").await?.unwrap_or_default();
+        let body = json!({"adminRoles": [], "allowedClusters": clusters});
+        admin.change("make", Method::PUT, &tenant, Some(&body)).await?;
+    }
+    // With its retention from the first moment on.
+    let body = json!({"retention_policies": UNLIMITED});
+    Ok(admin.change("make", Method::PUT, &path, Some(&body)).await? == Done::Changed)
+}
+
+/// How long the records of a topic are kept that no subscription holds back; we have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Retention {
+    retention_time_in_minutes: i64,
+    #[serde(rename = "retentionSizeInMB")]
+    retention_size_in_mb: i64,
+}
+
+const UNLIMITED: Retention = Retention { retention_time_in_minutes: -1, retention_size_in_mb: -1 };
+
+async fn keep_all(admin: &Admin, settings: &Settings, made: bool) -> Result<()> {
+    let namespace = &settings.namespace;
+    let path = format!("namespaces/{namespace}/retention");
+    let found: Option<Retention> = admin.get("read", &path).await?;
+    if found != Some(UNLIMITED) {
+        if !made {
+            tracing::warn!(namespace, ?found, "the namespace's retention was limited: set to unlimited");
+        }
+        admin.change("set the retention at", Method::POST, &path, Some(&json!(UNLIMITED))).await?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Partitioned {
+    partitions: u32,
+}
+
+async fn partitions(admin: &Admin, settings: &Settings) -> Result<u16> {
+    let path = format!("persistent/{}/{TOPIC}/partitions", settings.namespace);
+    let mut found: Option<Partitioned> = admin.get("read", &path).await?;
+    if found.is_none() {
+        // A conflict means that another process was faster: its number holds.
+        admin.change("make", Method::PUT, &path, Some(&json!(settings.partitions))).await?;
+        found = admin.get("read", &path).await?;
+    }
+    let found = found.map_or(0, |topic| topic.partitions);
+    match u16::try_from(found) {
+        Ok(partitions) if partitions > 0 => {
+            if partitions != settings.partitions {
+                let asked = settings.partitions;
+                tracing::info!(partitions, asked, "the topic is there and keeps its number of partitions");
+            }
+            Ok(partitions)
+        }
+        _ => {
+            let what = format!(
+                "the topic {TOPIC} of namespace {} has {found} partitions: it must be a partitioned topic with 1 to 65535, \
+                 remove it or choose another namespace",
+                settings.namespace
+            );
+            Err(Error::Mismatch { what })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_that_take_too_little_are_refused() {
+        let with = |size: &str| takes_records(&json!({"maxMessageSize": size}), "http://h:8080");
+        assert!(with("5242880").is_ok(), "Pulsar's own limit");
+        assert!(with("4210688").is_ok());
+        let refused = with("4194304").map_err(|error| error.to_string());
+        let expected = "the brokers at http://h:8080 take messages of at most 4194304 bytes, and a record may be larger: set \
+                        maxMessageSize to 4210688 or more";
+        assert_eq!(refused, Err(expected.to_owned()));
+        assert!(takes_records(&Value::Null, "").is_ok(), "unknown");
+    }
+
+    #[test]
+    fn retention_is_written_as_the_brokers_write_it() {
+        assert_eq!(json!(UNLIMITED), json!({"retentionTimeInMinutes": -1, "retentionSizeInMB": -1}));
+    }
+}

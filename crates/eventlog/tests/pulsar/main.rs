@@ -1,0 +1,6 @@
+//! The log in Apache Pulsar: the conformance suite, and what only a log of many machines owes. Against real brokers.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod conformance;
+mod server;
