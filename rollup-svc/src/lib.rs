@@ -2,7 +2,8 @@
 //!
 //! Everything that decides is a plain function: [`facts`] (what a hit counts under), [`dedupe`] (did it come before),
 //! [`session`] (which sessions it makes), [`fold`] (all of it, into a merchant's state), [`flush`] (that state into one
-//! atomic commit). [`worker`] carries: it reads records, folds them, commits.
+//! atomic commit), [`ownership::decide`] (which process folds which partition). Two carry: a [`worker`] reads the records of
+//! its partition, folds them, commits; a [`ownership::Member`] has as many workers as partitions.
 
 pub mod agent;
 pub mod dedupe;
@@ -11,6 +12,7 @@ pub mod facts;
 pub mod flush;
 pub mod fold;
 pub mod holding;
+pub mod ownership;
 mod service;
 pub mod session;
 mod settings;

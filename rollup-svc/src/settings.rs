@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// What an operator tunes of rollup.
@@ -12,6 +14,10 @@ pub struct Settings {
     pub replay_bytes: u64,
     /// Bytes that all workers may hold of merchants, about: beyond it those that rest are put away.
     pub memory_bytes: u64,
+    /// Milliseconds between two beats of a process, by which the others know that it lives.
+    pub lease_beat_ms: u64,
+    /// Milliseconds without a beat after which the others take a process for dead and take over its partitions.
+    pub lease_death_ms: u64,
 }
 
 impl Default for Settings {
@@ -21,6 +27,26 @@ impl Default for Settings {
             flush_share: 8,
             replay_bytes: 512 * 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,
+            lease_beat_ms: 500,
+            lease_death_ms: 3_000,
         }
+    }
+}
+
+impl Settings {
+    /// Time between two beats.
+    pub(crate) fn beat_interval(&self) -> Duration {
+        Duration::from_millis(self.lease_beat_ms.max(1))
+    }
+
+    /// Time without a beat after which the others must be thought to have taken over.
+    pub(crate) fn death(&self) -> Duration {
+        self.beat_interval().saturating_mul(u32::try_from(self.patience()).unwrap_or(u32::MAX))
+    }
+
+    /// Own beats after which another process that was silent is dead.
+    pub(crate) fn patience(&self) -> u64 {
+        const LEAST: u64 = 2;
+        (self.lease_death_ms / self.lease_beat_ms.max(1)).max(LEAST)
     }
 }

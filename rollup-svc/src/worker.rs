@@ -2,17 +2,22 @@
 
 mod commit;
 mod load;
+mod reins;
+mod run;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use eventlog::Entry;
 use host::Platform;
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::record::{self, BatchEntry, Entry as Recorded};
-use model::{Kind, Partition, Position, Timestamp};
+use model::{Partition, Position, Timestamp};
 
 use self::load::read;
-use crate::error::{Error, Result};
+pub use self::reins::{Order, Reins};
+use crate::error::Result;
 use crate::fold::{Folder, Missing, Rules};
 use crate::holding::Holding;
 use crate::settings::Settings;
@@ -21,8 +26,6 @@ use crate::settings::Settings;
 const READ_BYTES: usize = 4 * 1024 * 1024;
 /// However long commits take, one is made this often.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
-/// With nothing to fold, the watermark goes on this often.
-const WATERMARK_INTERVAL: Duration = Duration::from_millis(500);
 /// A merchant with this many changed cells is committed without waiting.
 const COMMIT_CELLS: usize = 1_000;
 
@@ -39,8 +42,10 @@ pub struct Worker {
     flushed_at: Instant,
     flush_took: Duration,
     released_at: Instant,
-    /// A record is folded in part.
-    torn: bool,
+    /// How many workers share the memory.
+    sharing: Arc<AtomicUsize>,
+    /// What is held is right for no position, or for one that the store has left behind: it must begin again.
+    unsound: bool,
     /// Some merchant has so many changed cells that its commit should not wait.
     many_cells: bool,
 }
@@ -55,9 +60,15 @@ pub enum Turn {
 }
 
 impl Worker {
-    /// A worker that goes on where the last one of this partition ended.
-    pub async fn begin(platform: Platform, settings: Settings, partition: Partition) -> Result<Self> {
-        let mut worker = Self {
+    /// A worker that will go on where the last one of this partition ended. `sharing` says how many workers there are, this
+    /// one included.
+    pub fn new(
+        platform: Platform,
+        settings: Settings,
+        partition: Partition,
+        sharing: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
             platform,
             settings,
             folder: Folder::default(),
@@ -68,9 +79,15 @@ impl Worker {
             flushed_at: Instant::now(),
             flush_took: Duration::ZERO,
             released_at: Instant::now(),
-            torn: false,
+            sharing,
+            unsound: true,
             many_cells: false,
-        };
+        }
+    }
+
+    /// A worker that has all memory to itself, and knows where to go on.
+    pub async fn begin(platform: Platform, settings: Settings, partition: Partition) -> Result<Self> {
+        let mut worker = Self::new(platform, settings, partition, Arc::new(AtomicUsize::new(1)));
         worker.begin_again().await?;
         Ok(worker)
     }
@@ -81,9 +98,9 @@ impl Worker {
 
     /// Forgets everything held and goes on from the checkpoint.
     pub async fn begin_again(&mut self) -> Result<()> {
+        self.unsound = true;
         self.holding = Holding::new(self.partition());
         self.sampled = None;
-        self.torn = false;
         self.many_cells = false;
         let key = checkpoint::key(self.partition());
         let found = self.platform.store.get(&key).await?;
@@ -93,6 +110,7 @@ impl Worker {
             Some(checkpoint) => checkpoint.read_from,
             None => self.platform.log.first(self.partition()).await?,
         };
+        self.unsound = false;
         Ok(())
     }
 
@@ -130,7 +148,7 @@ impl Worker {
         let place = || format!("record {} of partition {}", entry.position, self.holding.partition);
         let recorded: Vec<_> = read(record::read(&entry.record).and_then(Iterator::collect), place)?;
         // Until the last of them is folded, what is held is right for no position.
-        self.torn = true;
+        self.unsound = true;
         for recorded in &recorded {
             match recorded {
                 Recorded::Batch(batch) => self.fold_batch(batch, entry.position).await?,
@@ -142,7 +160,7 @@ impl Worker {
                 }
             }
         }
-        self.torn = false;
+        self.unsound = false;
         Ok(())
     }
 
@@ -169,73 +187,5 @@ impl Worker {
     fn flush_interval(&self) -> Duration {
         let least = Duration::from_millis(self.settings.flush_interval_ms);
         (self.flush_took * self.settings.flush_share).clamp(least, LONGEST_INTERVAL.max(least))
-    }
-
-    /// Folds until the drain begins and the log is at its end.
-    pub async fn run(mut self, caught_up: impl FnOnce()) {
-        let mut caught_up = Some(caught_up);
-        loop {
-            match self.turn().await {
-                Ok(Turn::Folded) => continue,
-                Ok(Turn::AtEnd) if self.platform.drain.is_cancelled() => break,
-                Ok(Turn::AtEnd) => {
-                    if let Some(caught_up) = caught_up.take() {
-                        caught_up();
-                    }
-                    if let Err(error) = self.rest().await {
-                        self.recover(error).await;
-                    }
-                }
-                Err(error) if self.platform.drain.is_cancelled() => {
-                    tracing::warn!(partition = %self.partition(), "the rest of the log is left for the next start: {error}");
-                    return;
-                }
-                Err(error) => self.recover(error).await,
-            }
-        }
-        // With the visitor state written, the next start reads nothing again.
-        if let Err(error) = self.flush(0).await {
-            tracing::warn!(partition = %self.partition(), "the last commit is left for the next start: {error}");
-        }
-    }
-
-    /// At the end of the log: commits when it is due, else waits for more.
-    async fn rest(&mut self) -> Result<()> {
-        let dirty = self.holding.merchants.values().any(|state| state.dirty);
-        // With nothing else to do a commit may take half of the time: what is folded should be seen.
-        let least = Duration::from_millis(self.settings.flush_interval_ms);
-        let due = if dirty { self.flush_took.max(least) } else { WATERMARK_INTERVAL };
-        let left = due.saturating_sub(self.flushed_at.elapsed());
-        if left.is_zero() {
-            self.flush(self.settings.replay_bytes).await?;
-            return self.release_if_due().await;
-        }
-        let Self { platform, holding, next, .. } = self;
-        tokio::select! {
-            more = platform.log.wait(holding.partition, *next) => more?,
-            () = tokio::time::sleep(left) => {}
-            () = platform.drain.cancelled() => {}
-        }
-        Ok(())
-    }
-
-    async fn recover(&mut self, error: Error) {
-        const PAUSE: Duration = Duration::from_millis(500);
-        tracing::warn!(partition = %self.partition(), kind = ?error.kind(), "the worker pauses: {error}");
-        metrics::counter!("hitmill_rollup_failures_total").increment(1);
-        // A conflict means that somebody else works here, or that an unknown commit was applied after all.
-        let stale = self.torn || matches!(error.kind(), Kind::Conflict | Kind::Unknown);
-        loop {
-            let drain = self.platform.drain.clone();
-            if drain.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
-                return;
-            }
-            match if stale { self.begin_again().await } else { Ok(()) } {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::warn!(partition = %self.partition(), "the worker still pauses: {error}")
-                }
-            }
-        }
     }
 }

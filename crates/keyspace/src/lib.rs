@@ -9,6 +9,7 @@
 //! 0x13         visitor state, in buckets                   visitor.rs
 //! 0x14         fates of hits by hour of receipt            fate.rs
 //! 0x15         checkpoint of a partition                   checkpoint.rs
+//! 0x16         members, and leases of partitions           lease.rs
 //! 0x20..0x25   configuration                               config.rs
 //! (the log)    records                                     record.rs
 //! ```
@@ -21,6 +22,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod fate;
 mod key;
+pub mod lease;
 pub mod progress;
 pub mod record;
 pub mod touched;

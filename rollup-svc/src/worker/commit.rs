@@ -1,5 +1,6 @@
 //! What the fold made, into the store.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -35,7 +36,7 @@ impl Worker {
         self.flushed_at = Instant::now();
         self.flush_took = self.flushed_at - began;
         metrics::histogram!("hitmill_rollup_flush_seconds").record(self.flush_took.as_secs_f64());
-        let share = self.settings.memory_bytes as usize / usize::from(self.platform.log.partitions()).max(1);
+        let share = self.settings.memory_bytes as usize / self.sharing.load(Ordering::Relaxed).max(1);
         if !self.holding.put_away(share) && replay_bytes > 0 {
             // Only merchants whose visitor state is in the store can be put away: the next commit writes it for all.
             Box::pin(self.flush(0)).await?;
@@ -79,6 +80,7 @@ impl Worker {
         if let Some(checkpoint) = checkpoint {
             self.checkpoint = Some(checkpoint);
             self.sampled = None;
+            self.tell_how_far(checkpoint);
         }
         self.publish(&commit.merchants);
         let fates = self.folder.take_fates();
@@ -91,6 +93,15 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// A time and not a distance from now: it stays true while nothing is committed, when the distance is what grows.
+    fn tell_how_far(&self, checkpoint: Checkpoint) {
+        const NAME: &str = "hitmill_rollup_complete_until_timestamp_seconds";
+        let ms = checkpoint.complete_until.0;
+        if ms > 0 {
+            metrics::gauge!(NAME, "partition" => self.partition().to_string()).set(ms as f64 / 1000.0);
+        }
     }
 
     /// The checkpoint that holds once this commit is applied, if it says more than the one before.
