@@ -5,8 +5,8 @@
 //!
 //! It counts `hitmill_store_retries_total` by what was done, `hitmill_store_write_conflicts_total` (another commit came
 //! first, so the requirements were looked at again), `hitmill_store_conflicts_total` (a requirement did not hold),
-//! `hitmill_store_settled_total` by outcome (commits whose answer was lost), `hitmill_store_reconnects_total` and
-//! `hitmill_store_collections_total` (runs of garbage collection).
+//! `hitmill_store_settled_total` by outcome (commits whose answer was lost), `hitmill_store_orphans_total` (clients
+//! that died in the middle of a commit), `hitmill_store_reconnects_total` and `hitmill_store_collections_total`.
 
 mod settings;
 

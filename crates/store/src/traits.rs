@@ -20,7 +20,8 @@ pub const MAX_KEY_BYTES: usize = 4_096;
 /// * **Refusals.** A batch with an empty value, or with a key that is empty or longer than [`MAX_KEY_BYTES`], is refused
 ///   as a whole.
 /// * **Snapshots** see every commit that had returned when they were taken and none that comes later, for as long as
-///   they live.
+///   they live. A back end of many machines may set a limit to that, which an operator knows; a read after it fails, and
+///   never answers with less.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// A consistent view of now.

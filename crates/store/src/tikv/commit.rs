@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tikv_client::{KvPair, Transaction, TransactionClient};
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Failed, Pause, options};
+use super::connection::{Failed, Pause, options, range_of};
 use super::failure::{is_write_conflict, shown};
 use super::settle::{Settled, settle};
 use super::store::Inner;
@@ -66,6 +66,7 @@ async fn attempt(inner: &Inner, batch: &Batch, deadline: Instant) -> Attempt {
     if let Err(error) = fill(inner, &mut transaction, batch).await {
         return Attempt::Again(shown(&error));
     }
+    let keys = keys(inner, batch);
     let failed = match timeout_at(inner.connection.patience(deadline), transaction.commit()).await {
         Ok(Ok(_)) => return Attempt::Committed,
         Ok(Err(error)) if is_write_conflict(&error) => {
@@ -74,7 +75,10 @@ async fn attempt(inner: &Inner, batch: &Batch, deadline: Instant) -> Attempt {
             let _ = timeout_at(deadline, transaction.rollback()).await;
             return Attempt::Again("other commits of the same keys came first each time".to_owned());
         }
-        Ok(Err(error)) => shown(&error),
+        Ok(Err(error)) => {
+            inner.connection.undo_orphan(&error, &range_of(&keys), deadline).await;
+            shown(&error)
+        }
         Err(_) => {
             inner.connection.revive(deadline).await;
             "no answer in time".to_owned()
@@ -82,7 +86,7 @@ async fn attempt(inner: &Inner, batch: &Batch, deadline: Instant) -> Attempt {
     };
     // Any other error may hide a commit: even one about a region may be the answer to a second request, after the first was
     // obeyed and its answer lost.
-    match settle(inner, &mut transaction, keys(inner, batch)).await {
+    match settle(inner, &mut transaction, &keys).await {
         Settled::Committed => Attempt::Committed,
         Settled::RolledBack => Attempt::Again(failed),
         Settled::Unknown => Attempt::Unknown(failed),
@@ -96,7 +100,8 @@ async fn begin(
     deadline: Instant,
 ) -> std::result::Result<(Transaction, HashMap<Vec<u8>, Vec<u8>>), String> {
     let wanted: Vec<Vec<u8>> = batch.requires.iter().map(|require| inner.prefix.add(&require.key)).collect();
-    let begun = inner.connection.retrying(DOING, deadline, |client| begin_once(client, wanted.clone())).await;
+    let attempt = |client| begin_once(client, wanted.clone());
+    let begun = inner.connection.retrying(DOING, range_of(&wanted), deadline, attempt).await;
     begun.map_err(|(Failed::Late(what) | Failed::TooLong(what))| what)
 }
 

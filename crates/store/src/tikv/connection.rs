@@ -1,17 +1,19 @@
 //! The way to the cluster: attempts that end in time, waits between them, and a new connection when the old one is silent.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tikv_client::transaction::HeartbeatOption;
+use tikv_client::transaction::{HeartbeatOption, ResolveLocksOptions};
 use tikv_client::{
-    Backoff, CheckLevel, Config, RetryOptions, Timestamp, TransactionClient, TransactionOptions,
+    Backoff, CheckLevel, Config, Key, RetryOptions, Timestamp, TimestampExt, TransactionClient,
+    TransactionOptions,
 };
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Settings;
-use super::failure::{is_too_long, shown};
+use super::failure::{is_too_long, orphaned, shown};
 use crate::{Error, Result};
 
 /// A reply is a page, of some MiB as a rule; the limit is for pages of the longest values that TiKV takes.
@@ -21,6 +23,8 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// While a slow commit goes on it renews its lock, which else lives for 3 s: whoever waits for the lock would undo it.
 /// Commits that take less, all but a few, never get here.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// As long as the lock of a client lives that does not renew it.
+const ORPHAN_AGE_MS: i64 = 3_000;
 
 pub(super) struct Connection {
     client: RwLock<Current>,
@@ -74,10 +78,11 @@ impl Connection {
     /// Attempts until one succeeds, or the deadline has come.
     ///
     /// The client tries again by itself where a region moved or a lock was in the way, but gives up at once when a store is
-    /// busy, and soon when one is gone.
+    /// busy, and soon when one is gone. `of` are the keys, among whose locks there may be one that it cannot resolve.
     pub(super) async fn retrying<T, F, Attempt>(
         &self,
         doing: &'static str,
+        of: Range<Vec<u8>>,
         deadline: Instant,
         attempt: F,
     ) -> std::result::Result<T, Failed>
@@ -90,7 +95,10 @@ impl Connection {
             let what = match timeout_at(self.patience(deadline), attempt(self.client())).await {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(error)) if is_too_long(&error) => return Err(Failed::TooLong(shown(&error))),
-                Ok(Err(error)) => shown(&error),
+                Ok(Err(error)) => {
+                    self.undo_orphan(&error, &of, deadline).await;
+                    shown(&error)
+                }
                 Err(_) => {
                     self.revive(deadline).await;
                     format!("no answer within {} ms", self.timeout.as_millis())
@@ -106,7 +114,9 @@ impl Connection {
     /// A timestamp of now: later than every commit that has returned.
     pub(super) async fn timestamp(&self, doing: &'static str) -> Result<Timestamp> {
         let now = |client: TransactionClient| async move { client.current_timestamp().await };
-        self.retrying(doing, self.deadline(), now).await.map_err(|failed| failed.into_error(doing))
+        self.retrying(doing, Range::default(), self.deadline(), now)
+            .await
+            .map_err(|failed| failed.into_error(doing))
     }
 
     /// Until when one attempt may take: there should be time for a second one.
@@ -135,6 +145,44 @@ impl Connection {
             Err(what) => tracing::warn!(what, "failed to connect to the placement drivers anew"),
         }
     }
+
+    /// Undoes a transaction that died before it came to its primary key, if the error is that it stands in the way.
+    pub(super) async fn undo_orphan(
+        &self,
+        error: &tikv_client::Error,
+        of: &Range<Vec<u8>>,
+        deadline: Instant,
+    ) {
+        let Some(start) = orphaned(error).map(Timestamp::from_version) else { return };
+        let client = self.client();
+        let undone = timeout_at(deadline, async {
+            let age = client.current_timestamp().await?.physical - start.physical;
+            if age < ORPHAN_AGE_MS {
+                return Ok(0);
+            }
+            // Those that began before and still hold a lock in the range are undone as well. That is safe: whoever is
+            // still at it begins again.
+            let keys = Key::from(of.start.clone())..Key::from(of.end.clone());
+            let undone = client.cleanup_locks(keys, &start, ResolveLocksOptions::default()).await?;
+            Ok::<_, tikv_client::Error>(undone.resolved_locks)
+        });
+        match undone.await {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(locks)) => {
+                metrics::counter!("hitmill_store_orphans_total").increment(1);
+                tracing::info!(locks, "undid what a client left that died in the middle of a commit");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "failed to undo what a client left"),
+        }
+    }
+}
+
+/// The range from the first of the keys to the last.
+pub(super) fn range_of(keys: &[Vec<u8>]) -> Range<Vec<u8>> {
+    let first = keys.iter().min().cloned().unwrap_or_default();
+    let mut past_last = keys.iter().max().cloned().unwrap_or_default();
+    past_last.push(0);
+    first..past_last
 }
 
 /// Waits between attempts: longer each time, and partly by chance, so that those who failed together do not come back

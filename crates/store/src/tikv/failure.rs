@@ -1,5 +1,7 @@
 //! What the client's errors say.
 
+use std::cell::Cell;
+
 use tikv_client::{Error, ProtoKeyError};
 
 const MAX_SHOWN_CHARS: usize = 300; // some errors show every lock and region that they met
@@ -23,6 +25,20 @@ pub(super) fn is_write_conflict(error: &Error) -> bool {
 /// in the text of an abort, and a rollback has no other abort that speaks of it.
 pub(super) fn says_committed(error: &Error) -> bool {
     any_key_error(error, &|key_error| key_error.abort.to_ascii_lowercase().contains("committed"))
+}
+
+/// The start of a transaction that left a lock, but no trace at its primary key. The client ought to undo such a transaction
+/// once its lock is old, but looks for this error in another place, and so would fail on the lock for ever.
+pub(super) fn orphaned(error: &Error) -> Option<u64> {
+    let start = Cell::new(None);
+    any_key_error(error, &|key_error| {
+        start.set(key_error.txn_not_found.as_ref().map(|found| found.start_ts));
+        start.get().is_some()
+    });
+    match error {
+        Error::TxnNotFound(found) => Some(found.start_ts),
+        _ => start.get(),
+    }
 }
 
 /// Whether a reply was longer than we take.
@@ -51,7 +67,7 @@ fn any_key_error(error: &Error, is: &dyn Fn(&ProtoKeyError) -> bool) -> bool {
 mod tests {
     use tikv_client::{Error, ProtoKeyError};
 
-    use super::{is_write_conflict, says_committed, shown};
+    use super::{is_write_conflict, orphaned, says_committed, shown};
 
     fn nested(key_error: ProtoKeyError) -> Error {
         let within = vec![Error::Unimplemented, Error::KeyError(Box::new(key_error))];
@@ -71,6 +87,10 @@ mod tests {
         )));
         assert!(!says_committed(&said("already rollback")));
         assert!(!says_committed(&Error::StringError("committed".to_owned())));
+        let mut lost = ProtoKeyError { txn_not_found: Some(Default::default()), ..Default::default() };
+        lost.txn_not_found.as_mut().unwrap().start_ts = 7;
+        assert_eq!(orphaned(&nested(lost)), Some(7));
+        assert_eq!(orphaned(&said("txn not found")), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tikv_client::{Backoff, ProtoLockInfo, TimestampExt, Transaction};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Pause;
-use super::failure::{says_committed, shown};
+use super::failure::{orphaned, says_committed, shown};
 use super::store::Inner;
 
 pub(super) enum Settled {
@@ -22,11 +22,11 @@ pub(super) enum Settled {
 }
 
 /// Decides it. `keys` are all of the transaction, the primary one first.
-pub(super) async fn settle(inner: &Inner, transaction: &mut Transaction, keys: Vec<Vec<u8>>) -> Settled {
+pub(super) async fn settle(inner: &Inner, transaction: &mut Transaction, keys: &[Vec<u8>]) -> Settled {
     let deadline = inner.connection.deadline();
     let mut pause = Pause::default();
     let settled = loop {
-        let what = match decide(inner, transaction, &keys, deadline).await {
+        let what = match decide(inner, transaction, keys, deadline).await {
             Ok(settled) => break settled,
             Err(what) => what,
         };
@@ -53,21 +53,23 @@ async fn decide(
 ) -> Result<Settled, String> {
     let late = |_| "no answer in time".to_owned();
     let patience = inner.connection.patience(deadline);
-    let start = transaction.start_timestamp();
+    let start = transaction.start_timestamp().version();
     // As if someone had met these locks: the primary key is asked, and if there is no record of a commit it gets one of a
     // rollback, which holds against requests that come later. Then the locks, where there are any, follow it.
     let met = keys.iter().map(|key| ProtoLockInfo {
         key: key.clone(),
         primary_lock: keys[0].clone(),
-        lock_version: start.version(),
+        lock_version: start,
         lock_ttl: 0, // expired
         ..Default::default()
     });
     let client = inner.connection.client();
-    let resolving = client.resolve_locks(met.collect(), start, Backoff::no_backoff());
+    let resolving = client.resolve_locks(met.collect(), transaction.start_timestamp(), Backoff::no_backoff());
     match timeout_at(patience, resolving).await.map_err(late)? {
         Ok(left) if left.is_empty() => {}
         Ok(left) => return Err(format!("{} locks could not be resolved", left.len())),
+        // Nothing is at the primary key. So it never was locked, and a commit is asked for only once all keys are locked.
+        Err(error) if orphaned(&error) == Some(start) => {}
         Err(error) => return Err(shown(&error)),
     }
     // Only now, when no lock is left: a rollback takes away the locks of the other keys without a look at the primary one,

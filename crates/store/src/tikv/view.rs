@@ -3,6 +3,7 @@
 //! An empty value counts as none. We store no such values, and unistore answers so for a key that is not there.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tikv_client::{Key, KvPair, Timestamp, TransactionClient};
 
-use super::connection::{Failed, options};
+use super::connection::{Failed, options, range_of};
 use super::store::Inner;
 use crate::{Error, Pair, Result, Snapshot};
 
@@ -45,21 +46,26 @@ impl View {
     }
 
     /// Asks with a snapshot of the client's own, which keeps everything that it has read and so is not kept.
-    async fn ask<T, F, Reply>(&self, doing: &'static str, question: F) -> std::result::Result<T, Failed>
+    async fn ask<T, F, Reply>(
+        &self,
+        doing: &'static str,
+        of: Range<Vec<u8>>,
+        question: F,
+    ) -> std::result::Result<T, Failed>
     where
         F: Fn(tikv_client::Snapshot) -> Reply,
         Reply: Future<Output = tikv_client::Result<T>>,
     {
         let connection = &self.inner.connection;
         let attempt = |client: TransactionClient| question(client.snapshot(self.at.clone(), options()));
-        connection.retrying(doing, connection.deadline(), attempt).await
+        connection.retrying(doing, of, connection.deadline(), attempt).await
     }
 
     async fn get_some(&self, keys: &[Bytes], found: &mut HashMap<Vec<u8>, Bytes>) -> Result<()> {
         const DOING: &str = "read keys";
         self.in_time(DOING)?;
         let asked: Vec<Vec<u8>> = keys.iter().map(|key| self.inner.prefix.add(key)).collect();
-        let reply = self.ask(DOING, |mut snapshot| {
+        let reply = self.ask(DOING, range_of(&asked), |mut snapshot| {
             let asked = asked.clone();
             async move { Ok(snapshot.batch_get(asked).await?.collect::<Vec<KvPair>>()) }
         });
@@ -85,7 +91,7 @@ impl Snapshot for View {
         const DOING: &str = "read a key";
         self.in_time(DOING)?;
         let asked = self.inner.prefix.add(key);
-        let reply = self.ask(DOING, |mut snapshot| {
+        let reply = self.ask(DOING, range_of(std::slice::from_ref(&asked)), |mut snapshot| {
             let asked = asked.clone();
             async move { snapshot.get(asked).await }
         });
@@ -107,13 +113,13 @@ impl Snapshot for View {
         if start >= end {
             return Ok(pairs);
         }
-        let (mut start, end) = (self.inner.prefix.add(start), self.inner.prefix.add(end));
+        let mut range = self.inner.prefix.add(start)..self.inner.prefix.add(end);
         let mut page = FIRST_PAGE;
         while pairs.len() < limit {
             self.in_time(DOING)?;
             let asked = page.min(limit - pairs.len());
-            let reply = self.ask(DOING, |mut snapshot| {
-                let range = Key::from(start.clone())..Key::from(end.clone());
+            let reply = self.ask(DOING, range.clone(), |mut snapshot| {
+                let range = Key::from(range.start.clone())..Key::from(range.end.clone());
                 async move { Ok(snapshot.scan(range, asked as u32).await?.collect::<Vec<KvPair>>()) }
             });
             let found = match reply.await {
@@ -132,8 +138,8 @@ impl Snapshot for View {
             }
             match pairs.last() {
                 Some((last, _)) if !was_last => {
-                    start = self.inner.prefix.add(last);
-                    start.push(0);
+                    range.start = self.inner.prefix.add(last);
+                    range.start.push(0);
                 }
                 _ => break,
             }
@@ -145,7 +151,7 @@ impl Snapshot for View {
 /// How many pairs the next page asks for: as many as are expected to fill it, and not far more than the last one, since what
 /// comes may be larger than what came.
 fn next_page(page: usize, pairs: usize, bytes: usize) -> usize {
-    let fitting = if bytes == 0 { LONGEST_PAGE } else { PAGE_BYTES.saturating_mul(pairs) / bytes };
+    let fitting = PAGE_BYTES.saturating_mul(pairs).checked_div(bytes).unwrap_or(LONGEST_PAGE);
     fitting.clamp(1, LONGEST_PAGE).min(page * 4)
 }
 

@@ -2,5 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod books;
 mod cluster;
 mod conforms;
+mod failover;
+mod faults;
+mod figures;
+mod killed_client;
+mod together;
