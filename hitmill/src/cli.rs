@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     audit, bench, changes, completions, demo, import, key, merchant, query, serve, settings, stream,
-    up, watch,
+    topic, up, watch,
 };
 use crate::output::Format;
 
@@ -76,6 +76,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Key),
     Changes(changes::Changes),
+    #[command(subcommand)]
+    Topic(topic::Topic),
     Settings(settings::Settings),
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -99,6 +101,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Command::Stream(stream) => stream.run(&global).await,
             Command::Key(key) => key.run(&global).await,
             Command::Changes(changes) => changes.run(&global).await,
+            Command::Topic(topic) => topic.run(&global).await,
             Command::Settings(settings) => settings.run(global.format),
             Command::Bench(bench) => bench.run(&global).await,
             Command::Completions(completions) => completions.run::<Cli>(),

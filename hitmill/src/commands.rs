@@ -12,6 +12,7 @@ pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod stream;
+pub(crate) mod topic;
 pub(crate) mod up;
 pub(crate) mod watch;
 

@@ -139,3 +139,16 @@ async fn a_watcher_that_goes_away_leaves_nothing_behind() {
     it.platform.tasks.close();
     it.platform.tasks.wait().await;
 }
+
+#[tokio::test]
+async fn a_watcher_that_knows_more_makes_a_service_look_before_it_sends_anything_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let it = Running::first(&dir).await;
+    let behind = it.beside().await;
+    it.merchant("one").await; // version 2, which the other has not heard of
+    let mut watched = watch(&behind, 2).await;
+    it.merchant("two").await;
+    behind.platform.catalog.catch_up(&*it.platform.store).await.unwrap();
+    let first = next(&mut watched).await.unwrap();
+    assert_eq!((first.reset, first.version), (false, 3));
+}

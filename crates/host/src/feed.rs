@@ -46,9 +46,9 @@ impl Feed {
 
     /// The same, telling the listeners of other processes too, by the tasks of [`Others`].
     #[cfg_attr(not(any(feature = "cluster", test)), expect(dead_code, reason = "only there are others"))]
-    pub(crate) fn with_others(depth: usize, origin: u64) -> (Self, Arc<Others>) {
+    pub(crate) fn with_others(depth: usize) -> (Self, Arc<Others>) {
         let events = broadcast::channel(depth).0;
-        let others = Arc::new(Others::new(origin, events.clone()));
+        let others = Arc::new(Others::new(events.clone()));
         (Self { events, others: Some(Arc::clone(&others)) }, others)
     }
 

@@ -64,7 +64,7 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
         false => Some(distant::store(&tikv).await?),
     };
     if let (Some(log), Some(store)) = (&far_log, &far_store) {
-        let feed = distant::feed(&pulsar, &clock).await?;
+        let feed = distant::feed(&pulsar).await?;
         return distant::platform(log, store, &clock, &feed).await;
     }
     directory::settle(data)?;

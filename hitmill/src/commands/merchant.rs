@@ -48,7 +48,7 @@ pub(crate) struct Create {
     /// cannot be changed later.
     #[arg(long, default_value_t = 1)]
     spread: u32,
-    /// Hits per second that it may send, averaged over ten seconds; 0 is no limit.
+    /// Hits per second that it may send to each ingest process, averaged over ten seconds; 0 is no limit.
     #[arg(long, value_name = "N", default_value_t = 0)]
     hits_per_second: u64,
     /// Streams that it may have open at a time; 0 is no limit.
@@ -81,7 +81,7 @@ pub(crate) struct Update {
     /// A new main currency.
     #[arg(long, value_name = "CODE")]
     currency: Option<String>,
-    /// Hits per second that it may send; 0 is no limit.
+    /// Hits per second that it may send to each ingest process; 0 is no limit.
     #[arg(long, value_name = "N")]
     hits_per_second: Option<u64>,
     /// Streams that it may have open at a time; 0 is no limit.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use proto::v1::Setup;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tonic::transport::Endpoint;
 
 use crate::core::{Event, Loss, Step};
+use crate::server::Server;
 use crate::transport::Line;
 use crate::wire::Outbound;
 
@@ -29,13 +29,13 @@ pub(crate) trait Port: Send + 'static {
 }
 
 /// Drives a port until it stops. `start` is the zero of its time.
-pub(crate) async fn run<P: Port>(mut port: P, endpoint: Endpoint, start: Instant) {
+pub(crate) async fn run<P: Port>(mut port: P, mut server: Server, start: Instant) {
     let wake = port.wake();
     let mut line = Line::Down;
     loop {
         port.store(start.elapsed()).await;
         match port.poll(start.elapsed(), line.has_room()) {
-            Step::Connect => line = Line::dial(endpoint.clone(), port.setup()),
+            Step::Connect => line = Line::dial(server.next(), port.setup()),
             Step::Send(frame) => line.send(frame),
             Step::HangUp => line = Line::Down,
             Step::Stop => return,

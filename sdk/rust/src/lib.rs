@@ -17,6 +17,7 @@ mod stats;
 mod core;
 mod disk;
 mod driver;
+mod server;
 mod shared;
 mod time;
 mod transport;

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use model::{Generation, Hour, MerchantId};
 use prost::Message as _;
 
@@ -21,20 +22,17 @@ pub(super) struct Pending {
 /// run side by side; a message without anything known says that the watermark went on.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Message {
-    /// Who sent it: a process hears its own messages too.
-    #[prost(fixed64, tag = "1")]
-    pub(super) origin: u64,
     /// What changed.
-    #[prost(message, repeated, tag = "2")]
-    pub(super) changed: Vec<Changed>,
+    #[prost(message, repeated, tag = "1")]
+    changed: Vec<Changed>,
     /// Whether anything else may have changed.
-    #[prost(bool, tag = "3")]
-    pub(super) everything: bool,
+    #[prost(bool, tag = "2")]
+    everything: bool,
 }
 
 /// Hours of a merchant.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Changed {
+struct Changed {
     #[prost(uint64, tag = "1")]
     merchant: u64,
     #[prost(uint32, tag = "2")]
@@ -55,7 +53,7 @@ impl Pending {
     }
 
     /// Makes a message of all there is, if there is anything.
-    pub(super) fn take(&mut self, origin: u64) -> Option<Vec<u8>> {
+    pub(super) fn take(&mut self) -> Option<Bytes> {
         let Self { changes, watermark, everything, .. } = std::mem::take(self);
         if changes.is_empty() && !watermark && !everything {
             return None;
@@ -65,11 +63,11 @@ impl Pending {
             generation: generation.0,
             hours: hours.into_iter().map(|hour| hour.0).collect(),
         });
-        Some(Message { origin, changed: changed.collect(), everything }.encode_to_vec())
+        Some(Message { changed: changed.collect(), everything }.encode_to_vec().into())
     }
 
     /// From now on the next message says that anything may have changed.
-    pub(super) fn tell_everything(&mut self) {
+    fn tell_everything(&mut self) {
         *self = Self { everything: true, ..Self::default() };
     }
 
@@ -117,7 +115,7 @@ mod tests {
     }
 
     fn sent(pending: &mut Pending) -> FeedEvent {
-        Message::decode(&*pending.take(7).unwrap()).unwrap().event()
+        Message::decode(&*pending.take().unwrap()).unwrap().event()
     }
 
     #[test]
@@ -132,7 +130,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(sent(&mut pending), FeedEvent::Changed([of(1, &[5]), of(2, &[5, 6, 7])].into()));
-        assert_eq!(pending.take(7), None, "nothing is told twice");
+        assert_eq!(pending.take(), None, "nothing is told twice");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) async fn store(_: &store::tikv::Settings) -> anyhow::Result<Arc<dyn S
     bail!(TIKV)
 }
 
-pub(super) async fn feed(_: &eventlog::pulsar::Settings, _: &Clock) -> anyhow::Result<Feed> {
+pub(super) async fn feed(_: &eventlog::pulsar::Settings) -> anyhow::Result<Feed> {
     bail!(PULSAR)
 }
 

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clock::Clock;
 use eventlog::EventLog;
-use eventlog::pulsar::{Broadcast, PulsarLog};
+use eventlog::pulsar::{Broadcast, Heard, PulsarLog};
 use model::Kind;
 use store::Store;
 use store::tikv::TikvStore;
@@ -33,25 +32,18 @@ pub(super) async fn store(settings: &store::tikv::Settings) -> anyhow::Result<Ar
 }
 
 /// The feed over a topic of Pulsar.
-pub(super) async fn feed(settings: &eventlog::pulsar::Settings, clock: &Clock) -> anyhow::Result<Feed> {
+pub(super) async fn feed(settings: &eventlog::pulsar::Settings) -> anyhow::Result<Feed> {
     let open = async || Ok(Broadcast::open(settings, FEED).await?);
     let topic = Arc::new(patiently("Pulsar", &settings.url, open).await?);
-    let (feed, others) = Feed::with_others(FEED_DEPTH, clock.random_u64());
+    let (feed, others) = Feed::with_others(FEED_DEPTH);
     let (telling, to) = (Arc::clone(&others), Arc::clone(&topic));
     // Both for as long as the process: the last commits of a drain are told too.
-    let publish = move |message: Bytes| {
-        let to = Arc::clone(&to);
-        async move { to.publish(message).await }
-    };
-    tokio::spawn(async move { telling.tell(publish).await });
+    tokio::spawn(async move { telling.tell(|message| to.publish(message)).await });
     tokio::spawn(async move {
         loop {
             match topic.next().await {
-                Ok(message) => others.hear(&message),
-                Err(error) => {
-                    tracing::warn!("the feed may have missed messages: {error}");
-                    others.missed();
-                }
+                Heard::Hint(message) => others.hear(&message),
+                Heard::Missed => others.missed(),
             }
         }
     });

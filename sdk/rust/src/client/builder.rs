@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::v1::{self, Codec};
-use tonic::transport::Endpoint;
 
 use super::port::ClientPort;
 use super::{Client, Inner};
@@ -11,8 +10,9 @@ use crate::core::Pos;
 use crate::core::client::{ClientCore, Profile};
 use crate::core::queue::{Bounds, Queue};
 use crate::disk::{Disk, Identity, Recovered};
+use crate::server::Server;
 use crate::shared::Shared;
-use crate::{BuildError, driver, time, transport};
+use crate::{BuildError, driver, time};
 
 /// Ten megabytes, in memory and on the disk.
 const QUEUE_BYTES: usize = 10_000_000;
@@ -120,7 +120,7 @@ impl ClientBuilder {
     /// Starts the client: on the present tokio run time, which must have time and I/O enabled, or on a thread of its own
     /// if there is none. The connection is made in the background: that the server is away is no error.
     pub fn build(self) -> Result<Client, BuildError> {
-        let endpoint = transport::endpoint(&self.address)?;
+        let server = Server::parse(&self.address, time::random_seed())?;
         self.check()?;
         let boot_id = time::boot_id();
         let (disk, found) = match &self.queue_dir {
@@ -136,7 +136,7 @@ impl ClientBuilder {
                 (Some(disk), found)
             }
         };
-        self.start(endpoint, disk, found)
+        self.start(server, disk, found)
     }
 
     fn check(&self) -> Result<(), BuildError> {
@@ -160,7 +160,7 @@ impl ClientBuilder {
         }
     }
 
-    fn start(self, endpoint: Endpoint, disk: Option<Disk>, found: Recovered) -> Result<Client, BuildError> {
+    fn start(self, server: Server, disk: Option<Disk>, found: Recovered) -> Result<Client, BuildError> {
         let mut queue = Queue::new(self.bounds, found.next, found.told);
         queue.restore(found.hits, time::now_ms());
         let core = ClientCore::new(queue, found.profile, self.max_delay, disk.is_some());
@@ -178,7 +178,7 @@ impl ClientBuilder {
         let port = ClientPort::new(Arc::clone(&shared), setup, disk, self.codec);
         let start = shared.start();
         driver::spawn(async move {
-            driver::run(port, endpoint, start).await;
+            driver::run(port, server, start).await;
             drop(driving);
         })
         .map_err(BuildError::Thread)?;

@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 use super::port::{OnAck, OnRefused, SenderPort};
 use super::{FrameAck, Inner, Refusal, Sender};
 use crate::core::sender::SenderCore;
+use crate::server::Server;
 use crate::shared::Shared;
-use crate::{BuildError, driver, transport};
+use crate::{BuildError, driver, time};
 
 const MEMORY_BYTES: usize = 32 << 20;
 /// Two of the largest batches, so that one can be gathered while the other is on its way.
@@ -119,7 +120,7 @@ impl SenderBuilder {
     /// Starts the sender: on the present tokio run time, which must have time and I/O enabled, or on a thread of its own
     /// if there is none. The connection is made in the background.
     pub fn build(self) -> Result<Sender, BuildError> {
-        let endpoint = transport::endpoint(&self.address)?;
+        let server = Server::parse(&self.address, time::random_seed())?;
         self.check()?;
         let shared = Shared::new(SenderCore::new(self.frame_bytes, self.max_delay));
         let memory = Arc::new(Semaphore::new(self.memory_bytes));
@@ -133,7 +134,7 @@ impl SenderBuilder {
         );
         let start = shared.start();
         driver::spawn(async move {
-            driver::run(port, endpoint, start).await;
+            driver::run(port, server, start).await;
             drop(driving);
         })
         .map_err(BuildError::Thread)?;
