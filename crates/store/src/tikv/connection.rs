@@ -153,17 +153,18 @@ impl Connection {
         of: &Range<Vec<u8>>,
         deadline: Instant,
     ) {
-        let Some(start) = orphaned(error).map(Timestamp::from_version) else { return };
+        let Some(start) = orphaned(error) else { return };
         let client = self.client();
         let undone = timeout_at(deadline, async {
-            let age = client.current_timestamp().await?.physical - start.physical;
+            let age = client.current_timestamp().await?.physical - Timestamp::from_version(start).physical;
             if age < ORPHAN_AGE_MS {
                 return Ok(0);
             }
             // Those that began before and still hold a lock in the range are undone as well. That is safe: whoever is
             // still at it begins again.
             let keys = Key::from(of.start.clone())..Key::from(of.end.clone());
-            let undone = client.cleanup_locks(keys, &start, ResolveLocksOptions::default()).await?;
+            let until = Timestamp::from_version(start + 1); // TiKV takes locks up to it, unistore those before it
+            let undone = client.cleanup_locks(keys, &until, ResolveLocksOptions::default()).await?;
             Ok::<_, tikv_client::Error>(undone.resolved_locks)
         });
         match undone.await {

@@ -1,6 +1,6 @@
 //! The store on TiKV, against a real placement driver and stores of TiKV's protocol.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod books;
 mod cluster;
@@ -9,4 +9,6 @@ mod failover;
 mod faults;
 mod figures;
 mod killed_client;
+mod orphans;
 mod together;
+mod wire;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use store::tikv::{Settings, TikvStore};
 use store::{Batch, Error};
 use test_servers::{Server, Tikv, available};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::{all, batch_of, open, open_with, put, settings, until};
+use crate::orphans::what_a_dead_client_left_without_a_trace_is_undone;
+use crate::wire::pd_says;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_share_a_cluster() {
@@ -27,6 +27,7 @@ async fn many_share_a_cluster() {
     a_commit_that_was_begun_goes_on(&cluster).await;
     large_batches_are_atomic(&cluster).await;
     large_values_are_read_in_pages(&cluster).await;
+    what_a_dead_client_left_without_a_trace_is_undone(&cluster).await;
     a_snapshot_is_not_read_beyond_its_time(&cluster).await;
 }
 
@@ -176,13 +177,7 @@ async fn old_values_are_released(cluster: &Tikv) {
 
 /// As PD has it, in seconds since 1970.
 async fn safe_point_s(cluster: &Tikv) -> u64 {
-    let mut stream = TcpStream::connect(&cluster.endpoints()[0]).await.unwrap();
-    let request = "GET /pd/api/v1/gc/safepoint HTTP/1.0\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.unwrap();
-    let digits = reply.split("\"gc_safe_point\":").nth(1).unwrap().trim_start();
-    let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+    let reply = pd_says(cluster, "/pd/api/v1/gc/safepoint").await;
     // The lower 18 bits count within a millisecond.
-    (digits.parse::<u64>().unwrap() >> 18) / 1_000
+    (reply["gc_safe_point"].as_u64().unwrap() >> 18) / 1_000
 }
