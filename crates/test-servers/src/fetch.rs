@@ -14,6 +14,7 @@ const PD_SUM: &str = include_str!("../tikv/pd/go.sum");
 const STORE_MOD: &str = include_str!("../tikv/store/go.mod");
 const STORE_SUM: &str = include_str!("../tikv/store/go.sum");
 const STORE_MAIN: &str = include_str!("../tikv/store/main.go");
+const STORE_PLACEMENT: &str = include_str!("../tikv/store/placement.go");
 const S3_REQUIREMENTS: &str = include_str!("../s3/requirements.txt");
 
 /// The version of Pulsar that `pulsar/pom.xml` names.
@@ -60,6 +61,7 @@ pub(crate) fn store() -> Result<PathBuf> {
         fs::write(work.join("go.mod"), STORE_MOD)?;
         fs::write(work.join("go.sum"), STORE_SUM)?;
         fs::write(work.join("main.go"), STORE_MAIN)?;
+        fs::write(work.join("placement.go"), STORE_PLACEMENT)?;
         // Its libraries are older than two rules of today: that internals of the run time are not linked to, and that no
         // two protobuf files have one name.
         let flags = "-ldflags=-s -w -checklinkname=0 \
@@ -91,7 +93,7 @@ pub(crate) fn pd_name() -> String {
 }
 
 pub(crate) fn store_name() -> String {
-    name("tikv-store", "20231125", &[STORE_MOD, STORE_SUM, STORE_MAIN])
+    name("tikv-store", "20231125", &[STORE_MOD, STORE_SUM, STORE_MAIN, STORE_PLACEMENT])
 }
 
 pub(crate) fn s3_name() -> String {

@@ -16,14 +16,15 @@ const WATCHMAN: &str = r#"read -r _; kill -s KILL -- "-$1" 2>/dev/null; rm -rf -
 /// kills the group and removes the folder; the other is there so that the group has a number from the start, before any
 /// server is in it, that nobody else can come by while a server lives.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub struct Keeper {
     folder: PathBuf,
     leader: Child,
     watchman: Child,
 }
 
 impl Keeper {
-    pub(crate) fn new(what: &str) -> Result<Self> {
+    /// A folder whose name says `what` it is for, and an empty group.
+    pub fn new(what: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix(&format!("hitmill-{what}-")).tempdir()?.keep();
         let mut leader = shell(LEADER, &[])?;
         let group = leader.id().to_string();
@@ -35,12 +36,13 @@ impl Keeper {
         Ok(Self { folder, leader, watchman })
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    /// The folder.
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The process group that servers are to be started in.
-    pub(crate) fn group(&self) -> i32 {
+    pub fn group(&self) -> i32 {
         self.leader.id().cast_signed()
     }
 }

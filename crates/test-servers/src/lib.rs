@@ -23,6 +23,7 @@ pub use by_hand::{down, status, up, wipe};
 pub use fetch::fetch;
 pub use haproxy::Haproxy;
 pub use http::Reply;
+pub use keeper::Keeper;
 pub use link::Link;
 pub use ports::free_port;
 pub use pulsar::{ACCESS_KEY, Offload, Pulsar, PulsarOptions, SECRET_KEY};

@@ -17,6 +17,9 @@ use crate::{fetch, in_background};
 pub use pd::{Pd, Region};
 pub(crate) use settings::{PdPorts, launch_pd, launch_store};
 
+/// How many stores keep a region, where there are as many.
+const COPIES: usize = 3;
+
 /// A cluster of one test. It ends, and its data goes, when it is dropped.
 #[derive(Debug)]
 pub struct Tikv {
@@ -35,7 +38,8 @@ struct Store {
 }
 
 impl Tikv {
-    /// Starts PD and `stores` stores and waits until all are well. Data is kept by up to three of them.
+    /// Starts PD and `stores` stores and waits until all are well and every region has its copies: one on
+    /// each store, up to three. Which leads is left to PD; see [`Pd::move_leader`].
     pub async fn start(stores: usize) -> Result<Self> {
         Self::start_with(stores, false).await
     }
@@ -55,7 +59,7 @@ impl Tikv {
         let folder = keeper.folder();
         let ports = PdPorts { client: free_port()?, peer: free_port()? };
         let pd = Pd::at(format!("127.0.0.1:{}", ports.client));
-        let launch = launch_pd(&pd_program, &folder.join("pd"), &ports, stores.min(3))?;
+        let launch = launch_pd(&pd_program, &folder.join("pd"), &ports, stores.min(COPIES))?;
         let mut pd_process = Process::start(launch, &keeper)?;
         pd_process.wait_for(async || pd.is_healthy().await).await?;
 
@@ -72,6 +76,8 @@ impl Tikv {
             store.up(&pd).await?;
             started.push(store);
         }
+        let copies = stores.min(COPIES);
+        pd_process.wait_for(async || pd.is_settled(copies).await).await?;
         Ok(Self { stores: started, pd_process, pd, keeper })
     }
 

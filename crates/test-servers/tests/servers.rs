@@ -10,7 +10,7 @@ use test_servers::{Haproxy, Offload, Pulsar, PulsarOptions, S3, Server, Tikv, av
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
-const TOPIC: &str = "/admin/v2/persistent/public/default/kept";
+const TOPIC: &str = "persistent/public/default/kept";
 
 fn runs(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
@@ -31,20 +31,37 @@ async fn pulsar_keeps_its_data_when_killed_and_offloads_to_s3() {
     }
     let s3 = S3::start().await.unwrap();
     let offload = Offload::S3 { endpoint: s3.endpoint(), bucket: S3::BUCKET.into() };
-    let options = PulsarOptions { offload, linked: true, ..PulsarOptions::default() };
+    let options = PulsarOptions { offload, entries_per_ledger: 5, linked: true, ..PulsarOptions::default() };
     let mut pulsar = Pulsar::start(options).await.unwrap();
-    pulsar.admin("PUT", TOPIC, "").await.unwrap().success().unwrap();
-    let lookup = "/lookup/v2/topic/persistent/public/default/kept";
-    let found = pulsar.admin("GET", lookup, "").await.unwrap().success().unwrap();
+    let keep_all = r#"{"retentionTimeInMinutes":-1,"retentionSizeInMB":-1}"#;
+    ask(&pulsar, "POST", "/admin/v2/namespaces/public/default/retention", keep_all).await;
+    ask(&pulsar, "PUT", &format!("/admin/v2/{TOPIC}"), "").await;
+    let found = ask(&pulsar, "GET", &format!("/lookup/v2/topic/{}", TOPIC), "").await;
     assert!(found.contains(&pulsar.url()), "clients are sent to the link: {found}");
+
+    // Twelve entries: two full ledgers and one of two.
+    let message = r#"{"valueSchema":"{\"name\":\"\",\"schema\":\"\",\"type\":\"STRING\",\"properties\":{}}",
+        "messages":[{"payload":"one"}]}"#;
+    let mut last = String::new();
+    for _ in 0..12 {
+        last = ask(&pulsar, "POST", &format!("/topics/{TOPIC}"), message).await;
+    }
+    assert_eq!(ledgers(&pulsar).await, (12, 0));
+    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    let last = last["messagePublishResults"][0]["messageId"].as_str().unwrap();
+    let (ledger, entry) = last.strip_suffix(":-1").unwrap().split_once(':').unwrap();
+    let up_to = format!(r#"{{"ledgerId":{ledger},"entryId":{entry},"partitionIndex":-1}}"#);
+    ask(&pulsar, "PUT", &format!("/admin/v2/{TOPIC}/offload"), &up_to).await;
+    until("two ledgers in the bucket", async || ledgers(&pulsar).await == (12, 2)).await;
+    // Each is its data and an index.
+    assert_eq!(s3.keys().await.unwrap().len(), 4);
 
     let first = pulsar.process_id().unwrap();
     pulsar.kill().await.unwrap();
     assert!(!runs(first));
-    assert!(pulsar.admin("GET", TOPIC, "").await.is_err(), "nobody answers");
+    assert!(pulsar.admin("GET", "/admin/v2/clusters", "").await.is_err(), "nobody answers");
     pulsar.start_again().await.unwrap();
-    let topics = pulsar.admin("GET", "/admin/v2/persistent/public/default", "").await.unwrap();
-    assert!(topics.body.contains("public/default/kept"), "{}", topics.body);
+    assert_eq!(ledgers(&pulsar).await, (12, 2));
 
     let (data, processes) =
         (pulsar.data().to_owned(), [pulsar.process_id().unwrap(), s3.process_id().unwrap()]);
@@ -54,6 +71,20 @@ async fn pulsar_keeps_its_data_when_killed_and_offloads_to_s3() {
     assert!(!processes.into_iter().any(runs));
 }
 
+async fn ask(pulsar: &Pulsar, method: &str, path: &str, json: &str) -> String {
+    pulsar.admin(method, path, json).await.unwrap().success().unwrap()
+}
+
+/// How many entries the topic has, and how many of its ledgers are offloaded.
+async fn ledgers(pulsar: &Pulsar) -> (u64, usize) {
+    // Only a topic that is loaded has these figures; looking it up loads it.
+    ask(pulsar, "GET", &format!("/admin/v2/{TOPIC}/stats"), "").await;
+    let stats = ask(pulsar, "GET", &format!("/admin/v2/{TOPIC}/internalStats"), "").await;
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    let offloaded = stats["ledgers"].as_array().unwrap().iter().filter(|ledger| ledger["offloaded"] == true);
+    (stats["numberOfEntries"].as_u64().unwrap(), offloaded.count())
+}
+
 #[tokio::test]
 async fn three_stores_split_move_and_outlive_one() {
     if !available(&[Server::Tikv]) {
@@ -61,23 +92,18 @@ async fn three_stores_split_move_and_outlive_one() {
     }
     let mut tikv = Tikv::start(3).await.unwrap();
     assert_eq!(tikv.store_count(), 3);
-    until("three copies", async || {
-        tikv.pd().regions().await.unwrap().iter().all(|region| region.stores.len() == 3)
-    })
-    .await;
-
-    // The store begins with the regions that TiDB wants.
+    assert!(tikv.pd().regions().await.unwrap().iter().all(|region| region.stores.len() == 3));
     let before = tikv.pd().region_count().await.unwrap();
     tikv.pd().split_at(b"middle").await.unwrap();
-    until("one region more", async || tikv.pd().region_count().await.unwrap() == before + 1).await;
+    assert_eq!(tikv.pd().region_count().await.unwrap(), before + 1);
     let [left, right] =
-        [tikv.pd().region_of(b"a").await.unwrap(), tikv.pd().region_of(b"middle").await.unwrap()];
+        [tikv.pd().region_of(b"middl").await.unwrap(), tikv.pd().region_of(b"middle").await.unwrap()];
     assert_eq!(left.end, right.start);
     assert_eq!(right.start, *b"middle\0\0\xfd", "two zeros fill the group of eight: 255 - 2");
 
     let to = *right.stores.iter().find(|&&store| Some(store) != right.leader).unwrap();
     tikv.pd().move_leader(b"middle", to).await.unwrap();
-    until("a new leader", async || tikv.pd().region_of(b"middle").await.unwrap().leader == Some(to)).await;
+    assert_eq!(tikv.pd().region_of(b"middle").await.unwrap().leader, Some(to));
 
     let mut gone = 0;
     for i in 0..3 {

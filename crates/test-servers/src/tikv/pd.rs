@@ -1,10 +1,15 @@
 //! PD's HTTP interface: who is there, where the regions lie, and orders to split and to move them.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::http;
+
+/// How long an order may take. It takes a second or two.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// PD at an address.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct Region {
     pub leader: Option<u64>,
     /// The numbers of the stores that keep it.
     pub stores: Vec<u64>,
+    /// How many of these have not caught up with the leader.
+    pub behind: usize,
 }
 
 impl Pd {
@@ -60,19 +67,25 @@ impl Pd {
         found.with_context(|| format!("no region has the key {}", to_hex(&key)))
     }
 
-    /// Orders a split at `key` of a transaction, which becomes the first of the new region.
-    /// It is done some heartbeats later: look at [`Self::region_count`].
+    /// Has the region of `key` split there: `key` becomes the first of its region.
     pub async fn split_at(&self, key: &[u8]) -> Result<()> {
-        let region = self.region_of(key).await?.id;
-        let keys = [to_hex(&encode(key))];
-        self.order(json!({ "name": "split-region", "region_id": region, "policy": "usekey", "keys": keys }))
-            .await
+        let encoded = encode(key);
+        let begins = |region: &Region| region.start == encoded;
+        self.until(key, begins, |region| {
+            json!({ "name": "split-region", "region_id": region, "policy": "usekey", "keys": [to_hex(&encoded)] })
+        })
+        .await
     }
 
-    /// Orders that the store numbered `store` leads the region of `key`. It is done some heartbeats later.
+    /// Has the store numbered `store` lead the region of `key`.
     pub async fn move_leader(&self, key: &[u8], store: u64) -> Result<()> {
-        let region = self.region_of(key).await?.id;
-        self.order(json!({ "name": "transfer-leader", "region_id": region, "to_store_id": store })).await
+        let leads = |region: &Region| region.leader == Some(store);
+        self.until(
+            key,
+            leads,
+            |region| json!({ "name": "transfer-leader", "region_id": region, "to_store_id": store }),
+        )
+        .await
     }
 
     /// The number of the store at `address`, if PD knows it and has heard of it lately.
@@ -91,16 +104,47 @@ impl Pd {
         self.store_id(address).await.is_ok() && tokio::net::TcpStream::connect(address).await.is_ok()
     }
 
+    /// Whether the cluster has become as it stays: split where PD wants it, with `copies` of every region.
+    pub(crate) async fn is_settled(&self, copies: usize) -> bool {
+        let Ok(regions) = self.regions().await else { return false };
+        // The last bounds of the two key spaces that PD keeps apart from the start: raw keys and transactions.
+        let bounds = [encode(b"r\0\0\x01"), encode(b"x\0\0\x01")];
+        bounds.iter().all(|bound| regions.iter().any(|region| region.start == *bound))
+            && regions.iter().all(|region| region.stores.len() == copies && region.behind == 0)
+    }
+
     pub(crate) async fn is_healthy(&self) -> bool {
         // Members are listed by the leader only: no leader yet, no clients.
         let members = self.get("/pd/api/v1/leader").await;
         members.is_ok_and(|leader| leader.contains("client_urls"))
     }
 
-    async fn order(&self, operator: serde_json::Value) -> Result<()> {
-        let reply =
-            http::request("POST", &self.address, "/pd/api/v1/operators", &operator.to_string()).await?;
-        reply.success().map(drop).with_context(|| format!("failed to order {operator}"))
+    /// Gives an order about the region of `key` and waits until it is carried out, which takes some heartbeats.
+    async fn until(
+        &self,
+        key: &[u8],
+        done: impl Fn(&Region) -> bool,
+        order: impl Fn(u64) -> serde_json::Value,
+    ) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let region = self.region_of(key).await;
+            let answer = match &region {
+                Ok(region) if done(region) => return Ok(()),
+                // Also again: PD drops an order when the region changes meanwhile, and refuses what it is at already.
+                Ok(region) => {
+                    let order = order(region.id).to_string();
+                    let given = http::request("POST", &self.address, "/pd/api/v1/operators", &order).await?;
+                    format!("{order} is answered {}", given.body)
+                }
+                // Between the two halves of a split PD may not know a region for the key.
+                Err(error) => format!("{error:#}"),
+            };
+            if began.elapsed() > PATIENCE {
+                bail!("not done within {} s: {answer}", PATIENCE.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     async fn get(&self, path: &str) -> Result<String> {
@@ -123,6 +167,8 @@ struct WireRegion {
     end_key: String,
     #[serde(default)]
     peers: Vec<WirePeer>,
+    #[serde(default)]
+    pending_peers: Vec<WirePeer>,
     leader: Option<WirePeer>,
 }
 
@@ -161,6 +207,7 @@ impl TryFrom<WireRegion> for Region {
             // A region without a leader is shown with an empty one.
             leader: wire.leader.map(|peer| peer.store_id).filter(|&store| store != 0),
             stores: wire.peers.iter().map(|peer| peer.store_id).collect(),
+            behind: wire.pending_peers.len(),
         })
     }
 }

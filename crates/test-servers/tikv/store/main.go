@@ -43,10 +43,12 @@ func main() {
 	must(os.RemoveAll(filepath.Join(*dir, "snap")))
 
 	conf := settings(*pdAddr, *advertise, *dir, *level)
-	placement, err := pd.NewClient([]string{*pdAddr}, "")
+	client, err := pd.NewClient([]string{*pdAddr}, "")
 	must(err)
+	placement := &placement{Client: client}
 	store, err := server.New(&conf, placement)
 	must(err)
+	placement.store.Store(store)
 	listener, err := net.Listen("tcp", *addr)
 	must(err)
 
