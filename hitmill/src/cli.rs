@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, changes, completions, demo, import, key, merchant, query, serve, settings, stream,
+    audit, bench, changes, completions, demo, health, import, key, merchant, query, serve, settings, stream,
     topic, up, watch,
 };
 use crate::output::Format;
@@ -79,6 +79,7 @@ enum Command {
     #[command(subcommand)]
     Topic(topic::Topic),
     Settings(settings::Settings),
+    Health(health::Health),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -103,6 +104,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Command::Changes(changes) => changes.run(&global).await,
             Command::Topic(topic) => topic.run(&global).await,
             Command::Settings(settings) => settings.run(global.format),
+            Command::Health(health) => health.run(&global).await,
             Command::Bench(bench) => bench.run(&global).await,
             Command::Completions(completions) => completions.run::<Cli>(),
         }

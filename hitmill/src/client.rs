@@ -96,7 +96,8 @@ impl Client {
     }
 }
 
-fn endpoint(server: &str) -> anyhow::Result<Endpoint> {
+/// Where to connect, if `server` is a URL that can be called.
+pub(crate) fn endpoint(server: &str) -> anyhow::Result<Endpoint> {
     let wrong = || {
         Usage(format!("server {server:?} is not allowed: http://HOST:PORT, such as http://127.0.0.1:7700"))
     };

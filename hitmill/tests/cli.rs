@@ -102,6 +102,18 @@ fn data() -> (TempDir, std::path::PathBuf) {
 }
 
 #[test]
+fn health_is_asked_for_without_a_key() {
+    let (_dir, data) = data();
+    let server = Server::start(&data, Some(ADMIN_KEY));
+    assert_eq!(server.run("", &["health"]), (0, "ready\n".to_owned(), String::new()));
+    let url = server.url.clone();
+    server.stop();
+    let (code, out, err) = run(&["health", "--server", &url]);
+    assert_eq!((code, &*out), (1, ""));
+    assert!(err.starts_with(&format!("error: {url} does not answer: ")), "{err}");
+}
+
+#[test]
 fn merchants_streams_and_keys_are_made_shown_and_ended() {
     let (_dir, data) = data();
     let server = Server::start(&data, Some(ADMIN_KEY));
