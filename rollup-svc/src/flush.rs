@@ -8,11 +8,13 @@ use keyspace::cell::{Cell, CellKey};
 use keyspace::fate::{self, Fates};
 use keyspace::progress::{self, Progress};
 use keyspace::touched::{self, Day, Touched};
+use keyspace::visitor::{Slot, Slots};
 use keyspace::{Malformed, visitor};
 use model::{Generation, Hour, MerchantId, Partition};
 use store::Batch;
 
 use crate::fold::MINUTES_KEPT_MS;
+use crate::staging::Encoded;
 use crate::state::{MINUTE, MerchantState, cube_at};
 
 /// Which merchant of which partition.
@@ -33,8 +35,8 @@ impl Owner {
     }
 
     /// The key of a bucket of its visitor state.
-    pub fn bucket_key(&self, bucket: u8) -> Bytes {
-        visitor::key(self.partition, self.merchant, self.generation, bucket)
+    pub fn bucket_key(&self, bucket: u8, slot: Slot) -> Bytes {
+        visitor::key(self.partition, self.merchant, self.generation, bucket, slot)
     }
 
     fn cell_key(&self, place: usize, hour: Hour) -> Bytes {
@@ -111,8 +113,13 @@ pub struct Committing {
     pub hours: Vec<Hour>,
 }
 
-/// Adds the merchant to a batch. Everything held must be whole.
-pub fn write(owner: &Owner, state: &mut MerchantState, with_state: bool, batch: &mut Batch) -> Committing {
+/// Adds the merchant to a batch, with its visitor state if that is given. Everything held must be whole.
+pub fn write(
+    owner: &Owner,
+    state: &mut MerchantState,
+    visitors: Option<Encoded>,
+    batch: &mut Batch,
+) -> Committing {
     let before = state.committed;
     let commit = before.map_or(0, |progress| progress.commits) + 1;
     batch.require(owner.progress_key(), before.map(|progress| progress.encode()));
@@ -137,17 +144,17 @@ pub fn write(owner: &Owner, state: &mut MerchantState, with_state: bool, batch: 
         batch.put(owner.fates_key(*hour), fates.value.encode());
     }
     delete_old_minutes(owner, state, batch);
-    if with_state {
-        for (number, held) in state.buckets.iter().filter(|(_, held)| held.dirty) {
-            batch.put(owner.bucket_key(*number), held.bucket.encode());
-        }
+    let with_state = visitors.is_some();
+    let mut slots = before.map_or(Slots::default(), |progress| progress.slots);
+    if let Some(visitors) = visitors {
+        slots = visitors.write(owner, slots, batch);
     }
     let applied_through =
         before.map_or(state.folded_through, |p| p.applied_through.max(state.folded_through));
     // While a worker that took over is still behind `applied_through`, so is the state that it holds.
     let state_through =
         if with_state { Some(state.folded_through) } else { before.and_then(|p| p.state_through) };
-    let progress = Progress { applied_through, commits: commit, state_through };
+    let progress = Progress { applied_through, commits: commit, state_through, slots };
     batch.put(owner.progress_key(), progress.encode());
     Committing { progress, with_state, hours }
 }

@@ -5,12 +5,11 @@ use model::{Generation, MerchantId, Partition, Position};
 use store::Batch;
 
 use crate::flush::{self, Committing, Owner};
+use crate::staging::Encoded;
 use crate::state::MerchantState;
 
 /// A commit has about this many keys at most, unless one merchant alone has more.
 const COMMIT_KEYS: usize = 1_000;
-/// And about this many bytes.
-const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 
 /// All merchants of a partition that a worker holds.
 #[derive(Debug)]
@@ -60,17 +59,23 @@ impl Holding {
         due
     }
 
-    /// Packs the merchants, which must be whole, into as few commits as their size allows.
-    pub fn commits(&mut self, due: &[(MerchantId, bool)]) -> Vec<Commit> {
+    /// Packs the merchants, which must be whole, into as few commits as their size allows: about `most_bytes` each.
+    /// `visitors` is the state of those whose state is due.
+    pub fn commits(
+        &mut self,
+        due: &[(MerchantId, bool)],
+        mut visitors: HashMap<MerchantId, Encoded>,
+        most_bytes: usize,
+    ) -> Vec<Commit> {
         let mut commits = vec![Commit::default()];
-        for (merchant, with_state) in due {
+        for (merchant, _) in due {
             let owner = self.owner(*merchant);
             let Some(state) = self.merchants.get_mut(merchant) else { continue };
             let mut own = Batch::default();
-            let committing = flush::write(&owner, state, *with_state, &mut own);
+            let committing = flush::write(&owner, state, visitors.remove(merchant), &mut own);
             let fits = commits.last().is_some_and(|last| {
                 last.batch.writes.len() + own.writes.len() <= COMMIT_KEYS
-                    && size(&last.batch) + size(&own) <= COMMIT_BYTES
+                    && size(&last.batch) + size(&own) <= most_bytes
             });
             if !fits {
                 commits.push(Commit::default());

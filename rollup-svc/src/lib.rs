@@ -17,6 +17,7 @@ mod service;
 pub mod session;
 mod settings;
 pub mod state;
+pub mod staging;
 pub mod worker;
 
 pub use error::{Error, Result};

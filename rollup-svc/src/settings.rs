@@ -12,6 +12,8 @@ pub struct Settings {
     pub flush_share: u32,
     /// Bytes of the log that a worker reads again after a crash, about: visitor state that is older is written out.
     pub replay_bytes: u64,
+    /// Bytes of one commit, about: a merchant's visitor state that is larger is written in several.
+    pub commit_bytes: u64,
     /// Bytes that all workers may hold of merchants, about: beyond it those that rest are put away.
     pub memory_bytes: u64,
     /// Milliseconds between two beats of a process, by which the others know that it lives.
@@ -26,6 +28,7 @@ impl Default for Settings {
             flush_interval_ms: 200,
             flush_share: 8,
             replay_bytes: 512 * 1024 * 1024,
+            commit_bytes: 8 * 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,
             lease_beat_ms: 500,
             lease_death_ms: 3_000,

@@ -4,6 +4,7 @@ mod commit;
 mod load;
 mod reins;
 mod run;
+mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use clock::Clock;
 use eventlog::embedded::Settings as LogSettings;
@@ -20,6 +22,7 @@ use proto::v1;
 use rollup_svc::Settings;
 use rollup_svc::worker::{Turn, Worker};
 use store::embedded::{EmbeddedStore, Settings as StoreSettings};
+use store::{Batch, Snapshot, Store};
 
 const NOON: i64 = 1_431_864_000_000; // 2015-05-17T12:00:00Z
 const MERCHANT: MerchantId = MerchantId(7);
@@ -82,6 +85,44 @@ async fn platform(dir: &std::path::Path) -> Platform {
 fn with_fresh_store(platform: &Platform, dir: &std::path::Path) -> Platform {
     let store = EmbeddedStore::open(dir, StoreSettings::default()).unwrap();
     Platform { store: Arc::new(store), ..platform.clone() }
+}
+
+/// A store that takes so many commits and then no more: its worker dies between two of them.
+struct MortalStore {
+    inner: Arc<dyn Store>,
+    commits_left: AtomicUsize,
+    /// Bytes of visitor state in the commit that had the most.
+    largest: AtomicUsize,
+}
+
+impl MortalStore {
+    fn new(inner: &Arc<dyn Store>, commits: usize) -> Arc<Self> {
+        let (inner, commits_left) = (Arc::clone(inner), AtomicUsize::new(commits));
+        Arc::new(Self { inner, commits_left, largest: AtomicUsize::new(0) })
+    }
+}
+
+#[async_trait]
+impl Store for MortalStore {
+    async fn snapshot(&self) -> store::Result<Box<dyn Snapshot>> {
+        self.inner.snapshot().await
+    }
+
+    async fn commit(&self, batch: Batch) -> store::Result<()> {
+        let left =
+            self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left.is_err() {
+            return Err(store::Error::Unavailable { doing: "commit", what: "this is its end".into() });
+        }
+        let state = batch.writes.iter().filter(|write| write.key()[0] == 0x13);
+        let bytes = state.filter_map(|write| write.value()).map(|value| value.len()).sum();
+        self.largest.fetch_max(bytes, Ordering::SeqCst);
+        self.inner.commit(batch).await
+    }
+
+    async fn sync(&self) -> store::Result<()> {
+        self.inner.sync().await
+    }
 }
 
 async fn fold_all(platform: &Platform, settings: &Settings) {
@@ -188,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
     #[test]
     fn cells_are_the_sum_over_the_hits_wherever_the_worker_dies(
-        sent in clients(), lives in prop::collection::vec((0usize..6, any::<bool>(), 0u64..3_000), 0..6)
+        sent in clients(), lives in prop::collection::vec((0usize..6, 0u64..3_000, 0usize..20), 0..6)
     ) {
         run(async {
             let dir = tempfile::tempdir().unwrap();
@@ -213,17 +254,23 @@ proptest! {
             assert_eq!(fates.of(Fate::Counted), once.len() as u64);
             assert_eq!(fates.accepted(), all.len() as u64);
 
-            // The same log again, by workers that die after some records, committed or not, with state or not.
+            // The same log again, by workers that die before some commit, with visitor state of all sizes.
             let broken = with_fresh_store(&straight, &dir.path().join("broken"));
-            let every_record = Settings { flush_interval_ms: 0, flush_share: 0, ..Settings::default() };
-            for (turns, commit, replay_bytes) in lives {
+            let every_record = Settings {
+                flush_interval_ms: 0,
+                flush_share: 0,
+                // Every bucket but the last of a commit is more than half of this.
+                commit_bytes: 1,
+                ..Settings::default()
+            };
+            for (turns, replay_bytes, commits) in lives {
+                let mortal = Platform { store: MortalStore::new(&broken.store, commits), ..broken.clone() };
                 let settings = Settings { replay_bytes, ..every_record.clone() };
-                let mut worker = Worker::begin(broken.clone(), settings, Partition(0)).await.unwrap();
+                let mut worker = Worker::begin(mortal, settings, Partition(0)).await.unwrap();
                 for _ in 0..turns {
-                    worker.turn_of(200).await.unwrap();
-                }
-                if commit {
-                    worker.flush(replay_bytes).await.unwrap();
+                    if worker.turn_of(200).await.is_err() {
+                        break;
+                    }
                 }
             }
             fold_all(&broken, &every_record).await;
@@ -311,5 +358,70 @@ fn merchants_are_put_away_when_memory_is_short_and_counted_right_when_they_come_
         let totals = total_cells.iter().filter(|(key, _)| CellKey::decode(key).unwrap().cube == Cube::Total);
         assert_eq!(totals.count(), 20);
         assert_eq!(Timestamp(NOON).hour(), Hour(397_740));
+    });
+}
+
+#[test]
+fn a_large_visitor_state_is_written_in_several_commits_and_holds_as_one() {
+    const CLIENTS: u64 = 1_000;
+    /// Cells have the other half of a commit.
+    const LARGEST: usize = 8 * 1024;
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let platform = platform(dir.path()).await;
+        // Nothing is committed but where the test says so.
+        let settings = Settings {
+            commit_bytes: 2 * LARGEST as u64,
+            flush_interval_ms: 3_600_000,
+            ..Settings::default()
+        };
+        let mut keys = 0;
+        for round in 1..=3 {
+            for client in 0..CLIENTS {
+                let hits = v1::Batch {
+                    client_id: format!("client {client}"),
+                    epoch: 1,
+                    first_seq: round,
+                    hits: vec![v1::Hit { name: "page_view".into(), time_ms: NOON, ..v1::Hit::default() }],
+                    ..v1::Batch::default()
+                };
+                let record = record(MERCHANT, &[hits.encode_to_vec()], &[]);
+                platform.log.append(Partition(0), record).await.unwrap();
+            }
+            let before = dump(&platform, 0x12..0x13).await;
+            let store = MortalStore::new(&platform.store, usize::MAX);
+            let watched = Platform { store: store.clone(), ..platform.clone() };
+            let mut worker = Worker::begin(watched, settings.clone(), Partition(0)).await.unwrap();
+            while worker.turn().await.unwrap() == Turn::Folded {}
+            // A life that ends before the last of its commits leaves the state as it was.
+            let state = dump(&platform, 0x13..0x14).await;
+            if round == 2 {
+                let mortal = Platform { store: MortalStore::new(&platform.store, 3), ..platform.clone() };
+                let mut dies = Worker::begin(mortal, settings.clone(), Partition(0)).await.unwrap();
+                while dies.turn().await.unwrap() == Turn::Folded {}
+                dies.flush(0).await.unwrap_err();
+                assert!(dump(&platform, 0x13..0x14).await.len() > state.len(), "something was staged");
+                assert_eq!(worker.flush(0).await.unwrap_err().kind(), model::Kind::Conflict);
+                worker.begin_again().await.unwrap();
+                while worker.turn().await.unwrap() == Turn::Folded {}
+            }
+            worker.flush(0).await.unwrap();
+            let state = dump(&platform, 0x13..0x14).await;
+            let bytes: usize = state.iter().map(|(_, value)| value.len()).sum();
+            let largest = store.largest.load(Ordering::SeqCst);
+            assert!(bytes > 4 * LARGEST, "{bytes} bytes would be too little");
+            assert!(largest <= LARGEST, "{largest} bytes in one commit, of {bytes}");
+            // What is in the other slots is gone.
+            if round == 1 {
+                keys = state.len();
+            }
+            assert_eq!(state.len(), keys);
+            assert_ne!(dump(&platform, 0x12..0x13).await, before);
+        }
+        let counted = cells(&platform, Cube::Total).await;
+        let total: i64 = counted.values().map(|(hits, ..)| hits).sum();
+        let sessions: i64 = counted.values().map(|(_, sessions, _)| sessions).sum();
+        // Each round knows the clients of the one before: one session each, whatever the number of hits.
+        assert_eq!((total, sessions), (3 * CLIENTS as i64, CLIENTS as i64));
     });
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! key    0x12 │ merchant u64 │ generation u32 │ partition u16
 //! value  version 1 │ applied_through 16 bytes │ commits varint │ state_through: 0, or 1 and 16 bytes
+//! value  version 2 │ the same │ slots 32 bytes, once some bucket of visitor state is in its second slot
 //! ```
 
 use std::ops::Range;
@@ -13,9 +14,11 @@ use bytes::Bytes;
 use model::{Generation, MerchantId, Partition, Position};
 
 use crate::key::{KeyBuilder, part};
+use crate::visitor::Slots;
 
 const FAMILY: u8 = 0x12;
 const VERSION: u8 = 1;
+const WITH_SLOTS: u8 = 2;
 
 /// The key of a merchant's progress in a partition.
 pub fn key(merchant: MerchantId, generation: Generation, partition: Partition) -> Bytes {
@@ -46,36 +49,45 @@ pub struct Progress {
     /// The merchant's visitor state in the store is the state after every record up to this position; none if none was
     /// written. Never after `applied_through`.
     pub state_through: Option<Position>,
+    /// Where each bucket of that state is.
+    pub slots: Slots,
 }
 
 impl Progress {
     /// The persisted value.
     pub fn encode(&self) -> Bytes {
-        let mut out = vec![VERSION];
+        // Nearly all merchants are small, and stay in the first slots.
+        let with_slots = self.slots != Slots::default();
+        let mut out = vec![if with_slots { WITH_SLOTS } else { VERSION }];
         out.extend_from_slice(&self.applied_through.to_bytes());
         put_varint(&mut out, self.commits);
         out.push(self.state_through.is_some().into());
         out.extend(self.state_through.iter().flat_map(|position| position.to_bytes()));
+        if with_slots {
+            out.extend_from_slice(&self.slots.to_bytes());
+        }
         out.into()
     }
 
     /// The inverse of [`Progress::encode`].
     pub fn decode(value: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(value);
-        match reader.byte()? {
-            VERSION => {}
+        let with_slots = match reader.byte()? {
+            VERSION => false,
+            WITH_SLOTS => true,
             found => {
                 return Err(Malformed::Unknown { what: "version of a progress record", found: found.into() });
             }
-        }
+        };
         let applied_through = Position::from_bytes(reader.array()?);
         let commits = reader.varint()?;
         let state_through = match reader.byte()? {
             0 => None,
             _ => Some(Position::from_bytes(reader.array()?)),
         };
+        let slots = if with_slots { Slots::from_bytes(reader.array()?) } else { Slots::default() };
         reader.end()?;
-        Ok(Self { applied_through, commits, state_through })
+        Ok(Self { applied_through, commits, state_through, slots })
     }
 }
 
@@ -87,9 +99,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_is_its_bytes(ledger: u64, entry: u64, commits: u64, state: Option<u64>) {
+        fn a_record_is_its_bytes(
+            ledger: u64, entry: u64, commits: u64, state: Option<u64>, flipped: Vec<u8>
+        ) {
             let state_through = state.map(Position::of_entry);
-            let progress = Progress { applied_through: Position { ledger, entry }, commits, state_through };
+            let mut slots = Slots::default();
+            flipped.iter().for_each(|bucket| slots.flip(*bucket));
+            let progress = Progress { applied_through: Position { ledger, entry }, commits, state_through, slots };
             prop_assert_eq!(Progress::decode(&progress.encode()), Ok(progress));
         }
 
@@ -100,5 +116,20 @@ mod tests {
             prop_assert_eq!(all.contains(&found), m == other);
             prop_assert_eq!(partition_of(&found), Some(Partition(p)));
         }
+    }
+
+    #[test]
+    fn values_of_the_first_version_stay() {
+        let old: [u8; 35] = std::array::from_fn(|at| {
+            [1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 9, 7, 1]
+                .get(at)
+                .copied()
+                .unwrap_or(if at == 34 { 8 } else { 0 })
+        });
+        let read = Progress::decode(&old).unwrap();
+        let applied_through = Position { ledger: 3, entry: 9 };
+        let state_through = Some(Position::of_entry(8));
+        assert_eq!(read, Progress { applied_through, commits: 7, state_through, slots: Slots::default() });
+        assert_eq!(*read.encode(), old);
     }
 }

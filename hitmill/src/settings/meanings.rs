@@ -110,6 +110,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("query.stalled_seconds", "seconds after which a subscriber that takes nothing is dropped"),
     ("query.subscriptions_per_merchant", "subscriptions that one merchant may have open at a time"),
     (
+        "rollup.commit_bytes",
+        "bytes of one commit, about; visitor state of a merchant that is larger is written in several",
+    ),
+    (
         "rollup.flush_interval_ms",
         "milliseconds from a hit's arrival to its commit, at least; more when commits take long",
     ),

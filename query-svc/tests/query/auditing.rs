@@ -50,7 +50,8 @@ fn refused(at: Timestamp, reason: Refusal, hits: u64) -> Bytes {
 async fn folded(world: &World, partition: u16, through: Position, fates: &[(Hour, Fates)]) {
     let (partition, generation) = (Partition(partition), Generation::FIRST);
     let mut batch = Batch::default();
-    let progress = Progress { applied_through: through, commits: 1, state_through: None };
+    let progress =
+        Progress { applied_through: through, commits: 1, state_through: None, slots: Default::default() };
     batch.put(progress::key(MERCHANT, generation, partition), progress.encode());
     for (hour, fates) in fates {
         batch.put(fate::key(MERCHANT, generation, *hour, partition), fates.encode());

@@ -150,6 +150,7 @@ impl Written {
             applied_through: Position::of_entry(*commits),
             commits: *commits,
             state_through: None,
+            slots: Default::default(),
         };
         batch.put(progress::key(MERCHANT, Generation::FIRST, partition), progress.encode());
         batch

@@ -24,7 +24,8 @@ impl Worker {
         let began = Instant::now();
         let due = self.holding.due(replay_bytes);
         self.complete(&due).await?;
-        let mut commits = self.holding.commits(&due);
+        let visitors = self.encode(&due).await?;
+        let mut commits = self.holding.commits(&due, visitors, self.settings.commit_bytes as usize);
         if commits.is_empty() {
             commits.push(Commit::default());
         }
@@ -64,7 +65,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn commit(&mut self, mut commit: Commit, last: bool) -> Result<()> {
+    pub(super) async fn commit(&mut self, mut commit: Commit, last: bool) -> Result<()> {
         // While one of several commits is missing, the store must not say that the partition is folded to here.
         let checkpoint = if last { self.advanced_checkpoint(&commit) } else { None };
         if let Some(checkpoint) = checkpoint {

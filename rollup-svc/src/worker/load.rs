@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use keyspace::progress::Progress;
-use keyspace::visitor::Bucket;
+use keyspace::visitor::{Bucket, Slots};
 use model::MerchantId;
 
 use super::Worker;
@@ -24,7 +24,10 @@ impl Worker {
 
     pub(super) async fn load_buckets(&mut self, merchant: MerchantId, buckets: &[u8]) -> Result<()> {
         let owner = self.holding.owner(merchant);
-        let keys: Vec<_> = buckets.iter().map(|bucket| owner.bucket_key(*bucket)).collect();
+        let committed = self.holding.merchants.get(&merchant).and_then(|state| state.committed);
+        let slots = committed.map_or(Slots::default(), |progress| progress.slots);
+        let keys: Vec<_> =
+            buckets.iter().map(|bucket| owner.bucket_key(*bucket, slots.of(*bucket))).collect();
         let found = self.platform.store.snapshot().await?.get_many(&keys).await?;
         let Some(state) = self.holding.merchants.get_mut(&merchant) else { return Ok(()) };
         for ((number, key), value) in buckets.iter().zip(&keys).zip(found) {
