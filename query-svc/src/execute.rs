@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use keyspace::checkpoint::{self, Checkpoint};
+use keyspace::progress;
 use keyspace::touched::{self, Day, Touched};
-use keyspace::{checkpoint, progress};
 use model::{Dimension, Generation, Hour, MerchantId, Partition, Timestamp};
 use proto::v1;
 use store::{Snapshot, Store};
@@ -71,9 +72,9 @@ impl Reader {
     pub async fn view(&self, catalog: Arc<catalog::Snapshot>, merchant: MerchantId) -> Result<View> {
         let configured = catalog.merchant(merchant).ok_or(Error::NoMerchant(merchant))?;
         let snapshot: Arc<dyn Snapshot> = self.store.snapshot().await?.into();
-        let generation = Generation::FIRST;
+        let (complete_until, generation) = self.folded(&*snapshot, configured).await?;
         let finality = Finality {
-            complete_until: self.complete_until(&*snapshot, configured).await?,
+            complete_until,
             generation,
             rules_version: configured.version,
             revision: revision(&*snapshot, merchant, generation).await?,
@@ -94,28 +95,24 @@ impl Reader {
         })
     }
 
-    /// The lowest watermark of the partitions that the merchant's hits are in. One that was never folded says nothing
-    /// yet: 1970.
-    async fn complete_until(
+    /// The lowest watermark of the partitions that the merchant's hits are in, and the generation that all of them have. A
+    /// partition that was never folded says nothing yet: 1970, and no generation.
+    async fn folded(
         &self,
         snapshot: &dyn Snapshot,
         merchant: &catalog::Merchant,
-    ) -> Result<Timestamp> {
+    ) -> Result<(Timestamp, Generation)> {
         let partitions = Partition::of_merchant(merchant.id, merchant.spread, self.partitions);
         let keys: Vec<_> = partitions.map(checkpoint::key).collect();
-        let mut lowest = Timestamp(i64::MAX);
+        let (mut lowest, mut generation) = (Timestamp(i64::MAX), Generation::FIRST);
         for value in snapshot.get_many(&keys).await? {
-            let folded = match value {
-                Some(value) => {
-                    checkpoint::Checkpoint::decode(&value)
-                        .map_err(|why| Error::corrupt("a checkpoint", why))?
-                        .complete_until
-                }
-                None => Timestamp(0),
-            };
-            lowest = lowest.min(folded);
+            let checkpoint = value.map(|value| Checkpoint::decode(&value)).transpose();
+            let checkpoint =
+                checkpoint.map_err(|why| Error::corrupt("a checkpoint", why))?.unwrap_or_default();
+            lowest = lowest.min(checkpoint.complete_until);
+            generation = generation.max(checkpoint.generation);
         }
-        Ok(lowest)
+        Ok((lowest, generation))
     }
 }
 

@@ -16,6 +16,8 @@ const COMMIT_KEYS: usize = 1_000;
 pub struct Holding {
     /// The partition.
     pub partition: Partition,
+    /// The set of cells that is folded.
+    pub generation: Generation,
     /// The merchants.
     pub merchants: HashMap<MerchantId, MerchantState>,
     /// Bytes of the log that were read.
@@ -33,13 +35,13 @@ pub struct Commit {
 
 impl Holding {
     /// Nothing held yet.
-    pub fn new(partition: Partition) -> Self {
-        Self { partition, merchants: HashMap::new(), read_bytes: 0 }
+    pub fn new(partition: Partition, generation: Generation) -> Self {
+        Self { partition, generation, merchants: HashMap::new(), read_bytes: 0 }
     }
 
     /// The merchant in this partition.
     pub fn owner(&self, merchant: MerchantId) -> Owner {
-        Owner { merchant, generation: Generation::FIRST, partition: self.partition }
+        Owner { merchant, generation: self.generation, partition: self.partition }
     }
 
     /// Merchants whose commit is due, in order. Visitor state is written when more than `replay_bytes` of the log would be

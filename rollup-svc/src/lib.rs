@@ -13,11 +13,12 @@ pub mod flush;
 pub mod fold;
 pub mod holding;
 pub mod ownership;
+pub mod rewind;
 mod service;
 pub mod session;
 mod settings;
-pub mod state;
 pub mod staging;
+pub mod state;
 pub mod worker;
 
 pub use error::{Error, Result};

@@ -14,7 +14,7 @@ use eventlog::Entry;
 use host::Platform;
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::record::{self, BatchEntry, Entry as Recorded};
-use model::{Partition, Position, Timestamp};
+use model::{Generation, Partition, Position, Timestamp};
 
 use self::load::read;
 pub use self::reins::{Order, Reins};
@@ -73,7 +73,7 @@ impl Worker {
             platform,
             settings,
             folder: Folder::default(),
-            holding: Holding::new(partition),
+            holding: Holding::new(partition, Generation::FIRST),
             next: Position::START,
             checkpoint: None,
             sampled: None,
@@ -100,7 +100,7 @@ impl Worker {
     /// Forgets everything held and goes on from the checkpoint.
     pub async fn begin_again(&mut self) -> Result<()> {
         self.unsound = true;
-        self.holding = Holding::new(self.partition());
+        self.holding = Holding::new(self.partition(), self.holding.generation);
         self.sampled = None;
         self.many_cells = false;
         let key = checkpoint::key(self.partition());
@@ -111,6 +111,7 @@ impl Worker {
             Some(checkpoint) => checkpoint.read_from,
             None => self.platform.log.first(self.partition()).await?,
         };
+        self.holding.generation = self.checkpoint.unwrap_or_default().generation;
         self.unsound = false;
         Ok(())
     }

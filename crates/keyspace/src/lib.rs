@@ -21,6 +21,7 @@ pub mod cell;
 pub mod checkpoint;
 pub mod config;
 pub mod fate;
+pub mod folded;
 mod key;
 pub mod lease;
 pub mod progress;

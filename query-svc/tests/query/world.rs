@@ -106,7 +106,7 @@ impl World {
     pub(crate) async fn complete_until(&self, at: Timestamp) {
         let mut batch = Batch::default();
         for partition in 0..PARTITIONS {
-            let checkpoint = Checkpoint { read_from: Position::START, complete_until: at };
+            let checkpoint = Checkpoint { complete_until: at, ..Checkpoint::default() };
             batch.put(checkpoint::key(Partition(partition)), checkpoint.encode());
         }
         self.store.commit(batch).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hashbrown::HashMap;
 use host::{Change, FeedEvent};
 use keyspace::checkpoint::{self, Checkpoint};
-use model::{Fate, Generation, MerchantId};
+use model::{Fate, MerchantId};
 
 use super::Worker;
 use super::load::read;
@@ -68,10 +68,13 @@ impl Worker {
     pub(super) async fn commit(&mut self, mut commit: Commit, last: bool) -> Result<()> {
         // While one of several commits is missing, the store must not say that the partition is folded to here.
         let checkpoint = if last { self.advanced_checkpoint(&commit) } else { None };
-        if let Some(checkpoint) = checkpoint {
+        if last {
+            // Also when it stays as it is: whoever begins a new generation changes it, and this worker has to hear of that.
             let key = checkpoint::key(self.partition());
             commit.batch.require(key.clone(), self.checkpoint.map(|before| before.encode()));
-            commit.batch.put(key, checkpoint.encode());
+            if let Some(checkpoint) = checkpoint {
+                commit.batch.put(key, checkpoint.encode());
+            }
         }
         if commit.batch.is_empty() {
             return Ok(());
@@ -114,7 +117,7 @@ impl Worker {
             _ => before.complete_until,
         };
         let read_from = self.holding.read_from(self.next, &written).max(before.read_from);
-        let checkpoint = Checkpoint { read_from, complete_until };
+        let checkpoint = Checkpoint { read_from, complete_until, generation: self.holding.generation };
         (Some(checkpoint) != self.checkpoint).then_some(checkpoint)
     }
 
@@ -124,7 +127,7 @@ impl Worker {
             .filter(|(_, committing)| !committing.hours.is_empty())
             .map(|(merchant, committing)| Change {
                 merchant: *merchant,
-                generation: Generation::FIRST,
+                generation: self.holding.generation,
                 hours: committing.hours.clone(),
             })
             .collect();

@@ -137,7 +137,8 @@ impl Cluster {
         }
     }
 
-    async fn folded_alone(&self) -> Platform {
+    /// The same log, folded into a store of its own by workers without any members about them.
+    pub(crate) async fn folded_alone(&self) -> Platform {
         let dir = self.dir.path().join("straight");
         let store = Arc::new(EmbeddedStore::open(&dir, StoreSettings::default()).unwrap());
         let platform = Platform { store, ..self.platform.clone() };

@@ -5,6 +5,7 @@
 
 mod alone;
 mod joining;
+mod rewinding;
 mod stopping;
 mod taking_over;
 
