@@ -45,14 +45,17 @@ impl Admin {
         path: &str,
     ) -> Result<Option<T>> {
         let (status, body) = self.ask(doing, Method::GET, path, None).await?;
-        match status {
-            StatusCode::NOT_FOUND | StatusCode::NO_CONTENT => Ok(None),
-            _ if status.is_success() && body.is_empty() => Ok(None),
-            _ if status.is_success() => serde_json::from_slice(&body).map(Some).map_err(|why| {
-                failed(doing, &self.place(path), io::Error::new(io::ErrorKind::InvalidData, why))
-            }),
-            _ => Err(self.refused(doing, path, status, &body)),
-        }
+        self.found(doing, path, status, &body)
+    }
+
+    /// The same, without a second try.
+    pub(super) async fn get_once<T: DeserializeOwned>(
+        &self,
+        doing: &'static str,
+        path: &str,
+    ) -> Result<Option<T>> {
+        let (status, body) = self.ask_once(doing, Method::GET, path, None).await?;
+        self.found(doing, path, status, &body)
     }
 
     /// Makes a change.
@@ -82,19 +85,45 @@ impl Admin {
         const PAUSE: Duration = Duration::from_millis(200);
         let deadline = Instant::now() + self.limit;
         loop {
-            let mut request = self.http.request(method.clone(), self.place(path));
-            if let Some(body) = body {
-                request = request.json(body);
+            match self.ask_once(doing, method.clone(), path, body).await {
+                Err(_) if Instant::now() + PAUSE < deadline => tokio::time::sleep(PAUSE).await,
+                result => return result,
             }
-            let failure = match answer(request).await {
-                Ok((status, body)) if !status.is_server_error() => return Ok((status, body)),
-                Ok((status, body)) => self.refused(doing, path, status, &body),
-                Err(why) => failed(doing, &self.place(path), io::Error::other(causes(&why))),
-            };
-            if Instant::now() + PAUSE >= deadline {
-                return Err(failure);
-            }
-            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        doing: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Vec<u8>)> {
+        let mut request = self.http.request(method, self.place(path));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        match answer(request).await {
+            Ok((status, body)) if status.is_server_error() => Err(self.refused(doing, path, status, &body)),
+            Ok(answer) => Ok(answer),
+            Err(why) => Err(failed(doing, &self.place(path), io::Error::other(causes(&why)))),
+        }
+    }
+
+    fn found<T: DeserializeOwned>(
+        &self,
+        doing: &'static str,
+        path: &str,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<Option<T>> {
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::NO_CONTENT => Ok(None),
+            _ if status.is_success() && body.is_empty() => Ok(None),
+            _ if status.is_success() => serde_json::from_slice(body).map(Some).map_err(|why| {
+                failed(doing, &self.place(path), io::Error::new(io::ErrorKind::InvalidData, why))
+            }),
+            _ => Err(self.refused(doing, path, status, body)),
         }
     }
 

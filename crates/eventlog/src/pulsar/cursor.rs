@@ -15,7 +15,7 @@ use super::link::{Client, io_error, timed_out, to_its_end, unique};
 use crate::Entry;
 
 /// Bytes of records that a reader may hold that nobody has asked for yet, as far as the size of the records is known.
-const PREFETCH_BYTES: u64 = 8 * 1024 * 1024;
+const PREFETCH_BYTES: u64 = 4 * 1024 * 1024;
 /// What a record is taken for before there is one.
 const GUESSED_BYTES: u64 = 256 * 1024;
 
@@ -29,7 +29,8 @@ pub(super) struct Cursor {
     given: Option<Position>,
     /// It was given a record that it could use.
     begun: bool,
-    latest: Timestamp,
+    /// The latest time of all records that it was given, or that those had seen from whom it took over.
+    pub(super) latest: Timestamp,
 }
 
 /// What a cursor meets.
@@ -63,7 +64,7 @@ impl Cursor {
         let half = (records / 2).clamp(2, 500) as u32;
         let options = ConsumerOptions::default()
             .durable(false)
-            .starting_on_message(start(at, ledgers.last()))
+            .starting_on_message(start(at, ledgers))
             .with_receiver_queue_size(half);
         let builder = client
             .consumer()
@@ -152,34 +153,46 @@ fn position(id: &MessageIdData) -> Option<Position> {
 
 /// Names the message after which a reader starts that stands at a position. Pulsar writes -1 for what is before the first
 /// of a ledger, or of all.
-fn start(at: Position, last: Option<Position>) -> MessageIdData {
+fn start(at: Position, ledgers: &Ledgers) -> MessageIdData {
     // A start beyond the end would be taken for "from now on", and records that come meanwhile be left out.
-    let from = last.map_or(Position::START, |last| at.min(last.next()));
+    let from = ledgers.last().map_or(Position::START, |last| at.min(last.next()));
     let (ledger_id, entry_id) = match from {
         Position::START => (u64::MAX, u64::MAX),
-        Position { ledger, entry } => (ledger, entry.wrapping_sub(1)),
+        from => {
+            let Position { ledger, entry } = ledgers.settle(from);
+            (ledger, entry.wrapping_sub(1))
+        }
     };
     MessageIdData { ledger_id, entry_id, ..MessageIdData::default() }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledgers::InternalStats;
     use super::*;
 
     #[test]
     fn a_reader_starts_after_the_message_before() {
-        let at = |ledger, entry| Position { ledger, entry };
-        let start = |at, last| {
-            let id = start(at, last);
-            (id.ledger_id as i64, id.entry_id as i64)
+        let with = |said: &str| {
+            let ledgers = Ledgers::from(serde_json::from_str::<InternalStats>(said).unwrap());
+            move |ledger, entry| {
+                let id = start(Position { ledger, entry }, &ledgers);
+                (id.ledger_id as i64, id.entry_id as i64)
+            }
         };
-        let last = Some(at(9, 5));
-        assert_eq!(start(at(7, 3), last), (7, 2));
-        assert_eq!(start(at(7, 0), last), (7, -1));
-        assert_eq!(start(at(9, 6), last), (9, 5), "what comes next");
-        assert_eq!(start(at(9, 7), last), (9, 5));
-        assert_eq!(start(at(u64::MAX, 5), last), (9, 5));
-        assert_eq!(start(Position::START, last), (-1, -1));
-        assert_eq!(start(at(7, 3), None), (-1, -1));
+        let start = with(
+            r#"{"lastConfirmedEntry":"9:5","ledgers":[{"ledgerId":7,"entries":4,"size":9},
+            {"ledgerId":9,"entries":0,"size":0}]}"#,
+        );
+        assert_eq!(start(7, 3), (7, 2));
+        assert_eq!(start(7, 0), (7, -1));
+        assert_eq!(start(7, 4), (9, -1), "behind the last of a closed ledger");
+        assert_eq!(start(9, 6), (9, 5), "what comes next");
+        assert_eq!(start(9, 7), (9, 5), "what comes next");
+        assert_eq!(start(u64::MAX, 5), (9, 5), "what comes next");
+        assert_eq!(start(0, 0), (-1, -1));
+
+        let start = with(r#"{"lastConfirmedEntry":"7:-1","ledgers":[{"ledgerId":7,"entries":0,"size":0}]}"#);
+        assert_eq!(start(7, 3), (-1, -1), "nothing is there");
     }
 }

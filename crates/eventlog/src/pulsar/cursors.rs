@@ -1,23 +1,32 @@
 //! The readers of a partition that are open: whoever reads on where one stands takes it, and does not open a new one for
 //! each chunk.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::Position;
+use model::{Position, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 use super::cursor::Cursor;
 
 /// How many are kept for a partition that nobody uses just now.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 /// How long: who comes back later opens a new one.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Ends of chunks that are remembered for a partition.
+const ENDS: usize = 64;
+
 /// The open cursors of a partition. One that is in use is locked.
 #[derive(Default)]
-pub(super) struct Cursors(Mutex<Vec<Open>>);
+pub(super) struct Cursors {
+    open: Mutex<Vec<Open>>,
+    /// Where readers stood lately, and the latest time that they had seen: who goes on there sees time rise only, also by
+    /// another cursor.
+    ends: Mutex<VecDeque<(Position, Timestamp)>>,
+}
 
 /// A cursor in use. Dropped, it is free for the next one who stands where it stands.
 pub(super) type InUse = OwnedMutexGuard<Cursor>;
@@ -39,10 +48,11 @@ impl Cursors {
     }
 
     /// Puts a new one to use.
-    pub(super) async fn adopt(&self, cursor: Cursor) -> InUse {
+    pub(super) async fn adopt(&self, mut cursor: Cursor) -> InUse {
+        cursor.latest = self.seen(cursor.at);
         let cursor = Arc::new(tokio::sync::Mutex::new(cursor));
         let in_use = Arc::clone(&cursor).lock_owned().await;
-        let mut open = self.0.lock();
+        let mut open = self.open.lock();
         if open.len() >= KEPT
             && let Some(oldest) = open.iter().position(Open::is_free)
         {
@@ -52,19 +62,34 @@ impl Cursors {
         in_use
     }
 
+    /// Remembers where a reader goes on that was given a chunk.
+    pub(super) fn ended(&self, cursor: &Cursor) {
+        let mut ends = self.ends.lock();
+        if ends.len() >= ENDS {
+            ends.pop_front();
+        }
+        ends.push_back((cursor.at, cursor.latest));
+    }
+
     /// Closes one that is of no use.
     pub(super) fn discard(&self, cursor: InUse) {
-        self.0.lock().retain(|open| !Arc::ptr_eq(&open.cursor, OwnedMutexGuard::mutex(&cursor)));
+        self.open.lock().retain(|open| !Arc::ptr_eq(&open.cursor, OwnedMutexGuard::mutex(&cursor)));
     }
 
     /// Closes those that nobody has used for long.
     pub(super) fn sweep(&self, now: Instant) {
-        self.0.lock().retain(|open| !open.is_free() || now.duration_since(open.used) < IDLE);
+        self.open.lock().retain(|open| !open.is_free() || now.duration_since(open.used) < IDLE);
+    }
+
+    fn seen(&self, at: Position) -> Timestamp {
+        let ends = self.ends.lock();
+        let times = ends.iter().filter(|(end, _)| *end == at).map(|(_, time)| *time);
+        times.max().unwrap_or(Timestamp(0))
     }
 
     fn take(&self, fits: impl Fn(&Cursor) -> bool) -> Option<InUse> {
         // The latest first: what is not needed grows old.
-        self.0.lock().iter_mut().rev().find_map(|open| {
+        self.open.lock().iter_mut().rev().find_map(|open| {
             let cursor = Arc::clone(&open.cursor).try_lock_owned().ok().filter(|cursor| fits(cursor))?;
             open.used = Instant::now();
             Some(cursor)

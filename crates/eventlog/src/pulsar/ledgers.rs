@@ -100,6 +100,17 @@ impl Ledgers {
         Some(Position { ledger: ledger.id, entry: ledger.records - 1 })
     }
 
+    /// The same place as a position, in the ledger that takes the next record there: what is behind the last record of a
+    /// closed ledger, the broker would look for in that ledger, and fail if it is in tiered storage that is away.
+    pub(super) fn settle(&self, at: Position) -> Position {
+        match self.0.iter().find(|ledger| ledger.id >= at.ledger && (ledger.open || ledger.records > 0)) {
+            Some(ledger) if ledger.id == at.ledger && (ledger.open || at.entry < ledger.records) => at,
+            Some(ledger) if ledger.id > at.ledger => Position { ledger: ledger.id, entry: 0 },
+            Some(ledger) => self.settle(Position { ledger: ledger.id + 1, entry: 0 }),
+            None => at,
+        }
+    }
+
     /// Bytes of a record, on average.
     pub(super) fn mean_bytes(&self) -> Option<u64> {
         let (records, bytes) =
@@ -234,6 +245,24 @@ mod tests {
         assert!(list.is_settled(at(5, 3), at(12, 0)));
         assert!(!list.is_settled(at(12, 3), at(12, 4)));
         assert!(!list.is_settled(at(5, 3), at(13, 0)));
+    }
+
+    #[test]
+    fn the_same_place_has_a_name_in_a_ledger_that_goes_on() {
+        let list = ledgers(&[(5, 3), (7, 0), (9, 2), (12, 0)]);
+        for (place, same) in [
+            (at(5, 0), at(5, 0)),
+            (at(5, 2), at(5, 2)),
+            (at(5, 3), at(9, 0)),
+            (at(7, 0), at(9, 0)),
+            (at(8, 4), at(9, 0)),
+            (at(9, 2), at(12, 0)),
+            (at(12, 0), at(12, 0)),
+            (at(12, 1), at(12, 1)),
+            (at(13, 0), at(13, 0)),
+        ] {
+            assert_eq!(list.settle(place), same, "{place}");
+        }
     }
 
     #[test]

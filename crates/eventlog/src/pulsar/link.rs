@@ -8,7 +8,7 @@ use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecu
 
 use super::Settings;
 use super::admin::{Admin, failed};
-use crate::Result;
+use crate::{Error, Result};
 
 pub(super) type Client = Pulsar<TokioExecutor>;
 
@@ -65,6 +65,11 @@ pub(super) fn io_error(error: ::pulsar::Error) -> io::Error {
 pub(super) fn timed_out(limit: Duration) -> io::Error {
     let text = format!("there is no answer after {} ms", limit.as_millis());
     io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+/// A partition that no broker knows is no empty one.
+pub(super) fn missing(topic: &str) -> Error {
+    failed("find", topic, io::Error::new(io::ErrorKind::NotFound, "the brokers know no such topic"))
 }
 
 /// A number that no other process has, to name things by. Nothing is decided by it.

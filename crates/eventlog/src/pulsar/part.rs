@@ -14,7 +14,7 @@ use super::admin::failed;
 use super::cursor::{Cursor, Next};
 use super::cursors::{Cursors, InUse};
 use super::ledgers::{InternalStats, Ledgers};
-use super::link::{Link, timed_out};
+use super::link::{Link, missing, timed_out};
 use super::setup::{path_of, topic_of};
 use crate::{Chunk, Error, Result};
 
@@ -215,6 +215,7 @@ impl Part {
                 break;
             }
         }
+        self.cursors.ended(cursor);
         cursor.acknowledge(&self.topic).await;
         Ok(Chunk { entries, next: cursor.at })
     }
@@ -246,32 +247,33 @@ impl Part {
     /// The last record of all.
     async fn last(&self) -> Result<Option<Position>> {
         let asked = match self.cursors.drained() {
-            Some(mut cursor) => match cursor.last(ASK).await {
-                Ok(last) => last,
-                Err(why) => {
-                    self.log_lost(&why);
-                    self.cursors.discard(cursor);
-                    None
-                }
-            },
+            Some(mut cursor) => cursor.last(ASK).await.map_err(|why| {
+                self.cursors.discard(cursor);
+                why.to_string()
+            }),
             None => {
                 let path = format!("{}/lastMessageId", self.path);
-                let id: Option<MessageId> = self.link.admin.get("ask for the end of", &path).await?;
-                id.and_then(MessageId::position)
+                let id = self.link.admin.get_once("ask for the end of", &path).await;
+                id.map(|id: Option<MessageId>| id.and_then(MessageId::position))
+                    .map_err(|why| why.to_string())
             }
         };
         match asked {
-            Some(last) => Ok(Some(last)),
+            Ok(Some(last)) => return Ok(Some(last)),
             // The open ledger is empty: an older one may hold records.
-            None => Ok(self.ledgers().await?.last()),
+            Ok(None) => {}
+            // The brokers look at the last message itself, and it may be in tiered storage that is away.
+            Err(why) => tracing::debug!(topic = self.topic, "the end is not told: {why}"),
         }
+        Ok(self.ledgers().await?.last())
     }
 
     /// Lists the ledgers.
     async fn ledgers(&self) -> Result<Arc<Ledgers>> {
         let path = format!("{}/internalStats", self.path);
         let stats: Option<InternalStats> = self.link.admin.get("list the ledgers of", &path).await?;
-        let ledgers = Arc::new(stats.map(Ledgers::from).unwrap_or_default());
+        let stats = stats.ok_or_else(|| missing(&self.topic))?;
+        let ledgers = Arc::new(Ledgers::from(stats));
         *self.known.lock() = Arc::clone(&ledgers);
         Ok(ledgers)
     }

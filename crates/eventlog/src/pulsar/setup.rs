@@ -22,7 +22,9 @@ pub(super) async fn prepare(admin: &Admin, settings: &Settings) -> Result<u16> {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         admin.change("set the offload threshold at", Method::PUT, &path, Some(&json!(bytes))).await?;
     }
-    partitions(admin, settings).await
+    let partitions = partitions(admin, settings).await?;
+    no_retention_of_its_own(admin, settings).await?;
+    Ok(partitions)
 }
 
 /// Makes the namespace, if it is not there, and sees to it that it keeps records for ever.
@@ -110,7 +112,36 @@ async fn keep_all(admin: &Admin, settings: &Settings, made: bool) -> Result<()> 
         }
         admin.change("set the retention at", Method::POST, &path, Some(&json!(UNLIMITED))).await?;
     }
+    // Brokers delete a topic without subscriptions that nobody is connected to, as they come from the factory.
+    let path = format!("namespaces/{namespace}/inactiveTopicPolicies");
+    let found: Value = admin.get("read", &path).await?.unwrap_or_default();
+    if found.get("deleteWhileInactive") != Some(&Value::Bool(false)) {
+        let body = json!({
+            "inactiveTopicDeleteMode": "delete_when_no_subscriptions",
+            "maxInactiveDurationSeconds": 86_400,
+            "deleteWhileInactive": false,
+        });
+        admin.change("forbid the deletion of topics at", Method::POST, &path, Some(&body)).await?;
+    }
     Ok(())
+}
+
+/// What is set at the topic itself goes before what is set at the namespace.
+async fn no_retention_of_its_own(admin: &Admin, settings: &Settings) -> Result<()> {
+    let path = format!("persistent/{}/{TOPIC}/retention", settings.namespace);
+    // Brokers that know no such policies refuse the question.
+    let own: Option<Retention> = admin.get_once("read", &path).await.unwrap_or_default();
+    match own {
+        Some(own) if own != UNLIMITED => {
+            let what = format!(
+                "the topic {TOPIC} of namespace {} has a retention of its own, {} minutes and {} MB, beyond which records \
+                 would be deleted: remove it, only -1 and -1 is allowed",
+                settings.namespace, own.retention_time_in_minutes, own.retention_size_in_mb
+            );
+            Err(Error::Mismatch { what })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[derive(Deserialize)]

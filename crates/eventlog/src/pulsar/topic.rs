@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::admin::{Admin, Done};
 use super::ledgers::{InternalStats, Ledger, Ledgers};
+use super::link::missing;
 use super::setup::{path_of, prepare};
 use crate::{Error, Result};
 
@@ -64,7 +65,7 @@ impl Topic {
     pub async fn status(&self, partition: Partition) -> Result<Status> {
         let path = format!("{}/internalStats", self.path(partition)?);
         let stats: Option<InternalStats> = self.admin.get("list the ledgers of", &path).await?;
-        let ledgers = stats.map(Ledgers::from).unwrap_or_default();
+        let ledgers = Ledgers::from(stats.ok_or_else(|| missing(&path))?);
         let (first, last) = (ledgers.first(), ledgers.last());
         let ledgers = ledgers.into_inner();
         let bytes =
@@ -77,18 +78,9 @@ impl Topic {
     /// open one. Says whether it began: only one can run at a time, and there must be something to move.
     pub async fn offload(&self, partition: Partition, below: Option<Position>) -> Result<bool> {
         let status = self.status(partition).await?;
-        let Some(last) = status.last else { return Ok(false) };
-        // The brokers take no position beyond the last record.
-        let below = below.unwrap_or(last).min(last);
-        if !status.ledgers.iter().any(|ledger| !ledger.offloaded && !ledger.open && ledger.id < below.ledger)
-        {
-            return Ok(false);
-        }
-        let body = json!({
-            "ledgerId": below.ledger,
-            "entryId": below.entry,
-            "partitionIndex": partition.0,
-        });
+        let Some(stays) = moved(&status.ledgers, below) else { return Ok(false) };
+        // The brokers move the ledgers before the one of this position.
+        let body = json!({"ledgerId": stays, "entryId": 0, "partitionIndex": partition.0});
         let path = format!("{}/offload", self.path(partition)?);
         let done = self.admin.change("offload", Method::PUT, &path, Some(&body)).await?;
         Ok(done == Done::Changed)
@@ -125,6 +117,16 @@ impl Topic {
     }
 }
 
+/// The first ledger that stays when all are moved that hold only records below a position; none if nothing is to be moved.
+fn moved(ledgers: &[Ledger], below: Option<Position>) -> Option<u64> {
+    let above = |ledger: &Ledger| {
+        below.is_some_and(|below| below < Position { ledger: ledger.id, entry: ledger.records })
+    };
+    let stays = ledgers.iter().position(|ledger| ledger.open || above(ledger))?;
+    let anything = ledgers[..stays].iter().any(|ledger| !ledger.offloaded && ledger.records > 0);
+    anything.then_some(ledgers[stays].id)
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OffloadStatus {
@@ -143,5 +145,26 @@ impl From<OffloadStatus> for OffloadState {
                 found.last_error.filter(|why| !why.is_empty()).unwrap_or_else(|| other.to_owned()),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_ledgers_below_the_position_are_moved() {
+        let ledger =
+            |id, records, offloaded, open| Ledger { id, records, bytes: 10 * records, offloaded, open };
+        let list = [ledger(4, 10, true, false), ledger(6, 10, false, false), ledger(9, 3, false, true)];
+        let moved = |ledger, entry| moved(&list, Some(Position { ledger, entry }));
+        assert_eq!(super::moved(&list, None), Some(9));
+        assert_eq!(moved(u64::MAX, 0), Some(9));
+        assert_eq!(moved(9, 0), Some(9));
+        assert_eq!(moved(6, 10), Some(9), "all ten are below");
+        assert_eq!(moved(6, 9), None, "the first is moved already");
+        assert_eq!(moved(4, 0), None);
+        assert_eq!(super::moved(&list[2..], None), None, "only the open one");
+        assert_eq!(super::moved(&[], None), None);
     }
 }

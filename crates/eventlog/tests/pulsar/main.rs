@@ -2,5 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod broadcast;
 mod conformance;
+mod faults;
+mod figures;
+mod load;
+mod opening;
+mod retention;
 mod server;
+mod tiered;
+mod together;

@@ -15,7 +15,16 @@ pub(crate) const P: Partition = Partition(1);
 /// The broker of all tests that do it no harm. It ends with the test process.
 pub(crate) async fn shared() -> &'static Pulsar {
     static SHARED: OnceCell<Pulsar> = OnceCell::const_new();
-    SHARED.get_or_init(|| start(PulsarOptions { entries_per_ledger: 12, ..PulsarOptions::default() })).await
+    // It deletes what nobody uses, as brokers do unless they are told otherwise, only much sooner.
+    let more = [
+        ("brokerDeleteInactiveTopicsEnabled", "true"),
+        ("brokerDeleteInactiveTopicsFrequencySeconds", "1"),
+        ("brokerDeleteInactiveTopicsMaxInactiveDurationSeconds", "1"),
+    ];
+    let more = more.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    SHARED
+        .get_or_init(|| start(PulsarOptions { entries_per_ledger: 12, more, ..PulsarOptions::default() }))
+        .await
 }
 
 pub(crate) async fn start(options: PulsarOptions) -> Pulsar {
