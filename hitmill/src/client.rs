@@ -87,7 +87,9 @@ impl Client {
             Code::DeadlineExceeded => anyhow!("{server} did not answer in time: {message}"),
             Code::Aborted => anyhow!("somebody else changed it at the same time: ask again ({message})"),
             Code::Unimplemented => {
-                anyhow!("{server} does not know this call: is it a hitmill of the same version?")
+                anyhow!(
+                    "{server} does not know this call: is it a hitmill of the same version, with all services or a door to all?"
+                )
             }
             Code::Ok | Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => {
                 anyhow!("{server} failed: {message}")

@@ -71,3 +71,48 @@ async fn not_yet(request: Request) -> Response {
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("{WAITING}\n")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_client::HealthClient;
+
+    use super::*;
+
+    async fn get(address: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn the_port_says_what_is_waited_for_and_is_handed_on() {
+        let listener = crate::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (listener, lobby) = open(listener, &Settings::default()).await.unwrap();
+
+        assert!(get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
+        let readyz = get(&address, "/readyz").await;
+        assert!(readyz.starts_with("HTTP/1.1 503"), "{readyz}");
+        assert!(readyz.ends_with("not ready: waiting for the event log and the store\n"), "{readyz}");
+        assert!(get(&address, "/v1/batches").await.starts_with("HTTP/1.1 503"));
+
+        let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = channel.connect().await.unwrap();
+        let health = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
+        assert_eq!(health.into_inner().status(), ServingStatus::NotServing);
+        let mut ingest = proto::v1::ingest_service_client::IngestServiceClient::new(channel);
+        let refused = ingest.send(proto::v1::SendRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unavailable, "to be tried again");
+
+        lobby.close().await;
+        let (connected, accepted) = tokio::join!(TcpStream::connect(&address), listener.accept());
+        assert!(connected.is_ok() && accepted.is_ok());
+    }
+}
