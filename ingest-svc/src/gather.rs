@@ -1,6 +1,7 @@
 //! From parcels to records: one task for each partition takes everything that waits, makes one record of it, and reports
 //! when the record is durable. While an append is under way the next record gathers, so the busier it is the larger the
-//! records are; alone, a parcel waits for nothing.
+//! records are. Alone, a parcel waits for nothing where a record costs little, and some milliseconds for others where each
+//! is a message to a broker.
 
 mod record;
 
@@ -41,11 +42,13 @@ pub(crate) struct Queued {
 pub(crate) struct Gatherers(Arc<[mpsc::UnboundedSender<Queued>]>);
 
 impl Gatherers {
-    /// Starts a gatherer for each partition. `retry` is the pause between attempts while the log takes no writes.
+    /// Starts a gatherer for each partition. `linger` is how long a small record waits for more; `retry` is the pause
+    /// between attempts while the log takes no writes.
     pub(crate) fn start(
         log: &Arc<dyn EventLog>,
         budget: &Arc<Budget>,
         telemetry: &Arc<Telemetry>,
+        linger: Duration,
         retry: Duration,
     ) -> Self {
         let start = |partition| {
@@ -56,6 +59,7 @@ impl Gatherers {
                 log: Arc::clone(log),
                 budget: Arc::clone(budget),
                 telemetry: Arc::clone(telemetry),
+                linger,
                 retry,
                 broken_until: None,
             };
@@ -80,6 +84,7 @@ struct Gatherer {
     log: Arc<dyn EventLog>,
     budget: Arc<Budget>,
     telemetry: Arc<Telemetry>,
+    linger: Duration,
     retry: Duration,
     /// The log failed: nothing is tried before this time.
     broken_until: Option<Instant>,
@@ -106,11 +111,10 @@ impl Gatherer {
                     }
                     under_way.push(self.append(gathered.finish()));
                 }
-                some = gathered.wait(&mut queue), if good && under_way.len() < APPENDS => {
+                some = gathered.wait(&mut queue, self.linger), if good && under_way.len() < APPENDS => {
                     if !some {
                         break;
                     }
-                    gathered.fill(&mut queue);
                     under_way.push(self.append(gathered.finish()));
                 }
             }

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use catalog::{Catalog, Merchant, Snapshot};
@@ -62,14 +62,15 @@ impl Shared {
     ) -> Self {
         let budget = Arc::new(Budget::new(settings.max_queued_bytes));
         let telemetry = Arc::new(Telemetry::new());
-        let retry = std::time::Duration::from_millis(settings.log_retry_ms);
+        let (linger, retry) =
+            (settings.gather(platform.shared), Duration::from_millis(settings.log_retry_ms));
         Self {
             catalog: platform.catalog.clone(),
             reconfigured,
             clock: platform.clock.clone(),
             instance_id: Arc::clone(&platform.instance_id),
             drain: platform.drain.clone(),
-            gatherers: Gatherers::start(&platform.log, &budget, &telemetry, retry),
+            gatherers: Gatherers::start(&platform.log, &budget, &telemetry, linger, retry),
             slots: Arc::new(Slots::new(settings.max_streams, settings.max_streams_per_client)),
             partitions: EventLog::partitions(&*platform.log),
             quotas: Mutex::default(),

@@ -64,6 +64,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ingest.credit_hits", "hits of one stream that may be on their way to the log"),
     ("ingest.flush_delay_ms", "milliseconds that a hit should wait at most at its client"),
     ("ingest.flush_hits", "hits at which a client should send what waits"),
+    (
+        "ingest.gather_ms",
+        "milliseconds that a small record waits for more hits; not set: 0 in one process, 5 over Pulsar",
+    ),
     ("ingest.log_retry_ms", "milliseconds between attempts while the event log takes no writes"),
     (
         "ingest.max_queued_bytes",

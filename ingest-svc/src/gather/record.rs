@@ -1,15 +1,19 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use keyspace::record::{BatchEntry, RecordBuilder, RefusedEntry, RefusedHits};
 use model::{Hour, MerchantId, Refusal};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use super::Queued;
 use crate::intake::Item;
 
 /// Bytes at which a record is full. Larger ones would win nothing: the cost of an append is spread thin already.
 const RECORD_BYTES: usize = 1 << 20;
+/// Bytes that are worth an append of their own: with so many nothing is gained by waiting for more.
+const WORTH_BYTES: usize = 64 << 10;
 
 /// What the next record of a partition will hold.
 #[derive(Debug, Default)]
@@ -18,16 +22,29 @@ pub(super) struct Gathered {
     weight: usize,
     /// One that did not fit into the last record: the first of this one.
     over: Option<Queued>,
+    /// When it is appended at the latest.
+    due: Option<Instant>,
     builder: RecordBuilder,
 }
 
 impl Gathered {
-    /// Waits for the first parcel; false if none will ever come.
-    pub(super) async fn wait(&mut self, queue: &mut UnboundedReceiver<Queued>) -> bool {
-        if self.over.is_none() {
+    /// Waits for the first parcel, and then for more until the record is worth an append or `linger` is over; false if none
+    /// will ever come. It may be dropped and called again.
+    pub(super) async fn wait(&mut self, queue: &mut UnboundedReceiver<Queued>, linger: Duration) -> bool {
+        if self.over.is_none() && self.is_empty() {
             self.over = queue.recv().await;
         }
-        self.over.is_some()
+        self.fill(queue);
+        if self.is_empty() {
+            return false;
+        }
+        let due = *self.due.get_or_insert_with(|| Instant::now() + linger);
+        while !linger.is_zero() && self.weight < WORTH_BYTES && self.over.is_none() {
+            let Ok(Some(next)) = tokio::time::timeout_at(due, queue.recv()).await else { break };
+            self.over = Some(next);
+            self.fill(queue);
+        }
+        true
     }
 
     /// Takes everything that waits, as far as the record can hold it.
@@ -51,6 +68,7 @@ impl Gathered {
     /// The record, and the parcels that wait for it.
     pub(super) fn finish(&mut self) -> (Bytes, Vec<Queued>) {
         self.builder.reserve(std::mem::take(&mut self.weight));
+        self.due = None;
         let mut refused = Refused::default();
         for item in self.parcels.iter().flat_map(|queued| &queued.parcel.items) {
             match item {

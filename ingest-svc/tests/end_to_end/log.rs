@@ -80,6 +80,11 @@ impl TappedLog {
         out
     }
 
+    /// How many records there are.
+    pub(crate) async fn records(&self) -> usize {
+        self.entries().await.len()
+    }
+
     /// All batches, by partition and in order.
     pub(crate) async fn batches(&self) -> Vec<Found> {
         let mut out = Vec::new();

@@ -95,3 +95,25 @@ async fn a_full_disk_ends_the_streams_that_send_and_holds_back_the_others_until_
     assert_eq!(within(unary.send(request())).await.unwrap().into_inner().accepted, 1);
     assert!(server.log.seqs("c").await.into_iter().eq(1..21));
 }
+
+#[tokio::test]
+async fn a_small_record_waits_for_others_and_a_large_one_does_not() {
+    // Longer than the test may take: what is appended was not waited for to the end.
+    let server = Server::start(Settings { gather_ms: Some(3_600_000), ..Settings::default() }).await;
+    let mut small = server.client(setup("c")).await;
+    for first in 1..=5 {
+        small.batch(batch(first..first + 1)).await;
+    }
+    let silent = tokio::time::timeout(std::time::Duration::from_millis(200), small.next()).await;
+    assert!(silent.is_err(), "neither acks nor credit while the record waits");
+    // 80 KB of the same client, and so of the same partition, make it worth an append.
+    small.batch(large(6..46)).await;
+    small.acked(6).await;
+    assert_eq!(server.log.records().await, 1, "one record for all of it");
+    assert!(server.log.seqs("c").await.into_iter().eq(1..46));
+    // What waits when the server is to end is made durable at once.
+    small.batch(batch(46..47)).await;
+    let log = std::sync::Arc::clone(&server.log);
+    server.drained().await;
+    assert!(log.seqs("c").await.into_iter().eq(1..47));
+}
