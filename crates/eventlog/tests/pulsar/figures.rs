@@ -1,4 +1,4 @@
-//! Figures for the decision page: `cargo test --release -p eventlog --features pulsar --test pulsar figures -- --ignored
+//! Figures for the decision page: `cargo test -p eventlog --features pulsar --test pulsar figures -- --ignored
 //! --nocapture`, with nothing else running. They are no assertions.
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ async fn figures() {
             }
         })
         .await;
-        measure("end, cold", 200, 0, async {
+        measure("end", 200, 0, async {
             for _ in 0..200 {
                 log.end(Partition(0)).await.unwrap();
             }
