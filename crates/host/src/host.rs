@@ -73,10 +73,8 @@ impl Host {
     }
 
     /// Hears of changes of the configuration from config-svc, if no service in here keeps it.
-    pub fn watching(self, settings: &remote::Settings) -> anyhow::Result<Self> {
-        let random = self.platform.clock.random_u64();
-        let remote = (!settings.servers.is_empty()).then(|| Remote::new(settings, random)).transpose()?;
-        Ok(Self { remote, ..self })
+    pub fn watching(self, remote: Option<Remote>) -> Self {
+        Self { remote, ..self }
     }
 
     /// An admin key that one of the services has made at its first start: it can be shown only now.

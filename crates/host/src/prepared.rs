@@ -1,6 +1,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
-use catalog::remote;
+use catalog::remote::{self, Remote};
 use clock::Clock;
 use tokio::net::TcpListener;
 
@@ -22,7 +22,10 @@ pub async fn prepare(
     catalog: &remote::Settings,
     services: impl AsyncFnOnce(Host) -> anyhow::Result<Host>,
 ) -> anyhow::Result<Prepared> {
-    // First, because it fails fast: opening the data may have to read a long journal.
+    // What fails fast comes first: opening the data may have to read a long journal, or to wait.
+    let clock = Clock::system();
+    let watch = || Remote::new(catalog, clock.random_u64());
+    let remote = (!catalog.servers.is_empty()).then(watch).transpose()?;
     let listener = server::bind(&settings.listen).await?;
     let address = listener.local_addr()?;
     // A data directory is there or not; only what is far away may keep us waiting for long.
@@ -34,9 +37,8 @@ pub async fn prepare(
         false => (listener, None),
     };
     let data = settings.data.clone();
-    let platform = platform::open(&data, backends, Clock::system()).await?;
-    let host = Host::new(platform, settings).watching(catalog)?;
-    let host = services(host).await?;
+    let platform = platform::open(&data, backends, clock).await?;
+    let host = services(Host::new(platform, settings).watching(remote)).await?;
     if let Some(lobby) = lobby {
         lobby.close().await;
     }

@@ -1,5 +1,6 @@
 //! The back ends of many machines: they may start later than this process, and go away and come back.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const FEED: &str = "feed";
 /// Between the first two attempts; later ones are further apart.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two words about one attempt.
+const LATER: Duration = Duration::from_secs(15);
 
 /// The log in Pulsar, as soon as that answers.
 pub(super) async fn log(settings: &eventlog::pulsar::Settings) -> anyhow::Result<Arc<dyn EventLog>> {
@@ -72,7 +75,7 @@ async fn patiently<T>(
 ) -> anyhow::Result<T> {
     let mut pause = PAUSE;
     loop {
-        match attempt().await {
+        match told(what, place, attempt()).await {
             Ok(done) if pause > PAUSE => {
                 tracing::info!("{what} answers at {place}");
                 return Ok(done);
@@ -85,6 +88,19 @@ async fn patiently<T>(
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Says that it is waited for, if it takes long.
+async fn told<T>(what: &str, place: &str, attempt: impl Future<Output = T>) -> T {
+    let mut attempt = pin!(attempt);
+    let mut waits = LONGEST_PAUSE;
+    loop {
+        match tokio::time::timeout(waits, &mut attempt).await {
+            Ok(done) => return done,
+            Err(_) => tracing::warn!("waiting for {what} at {place}: no answer yet"),
+        }
+        waits = LATER;
     }
 }
 
