@@ -122,8 +122,11 @@ async fn first_whole_hour(
     first: Position,
     now: Timestamp,
 ) -> Result<Hour> {
-    if first == Position::START {
-        return Ok(Hour(0));
+    match log.read(partition, Position::START, 1).await {
+        // Some logs do not number from the start, but all say when what was asked for is gone.
+        Ok(_) => return Ok(Hour(0)),
+        Err(eventlog::Error::Gone { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     let left = log.read(partition, first, 1).await?;
     let appended_at = left.entries.first().map_or(now, |entry| entry.appended_at);

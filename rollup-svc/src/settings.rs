@@ -10,8 +10,9 @@ pub struct Settings {
     pub flush_interval_ms: u64,
     /// A commit may take one part in this many of a worker's time: the larger, the later and the cheaper.
     pub flush_share: u32,
-    /// Bytes of the log that a worker reads again after a crash, about: visitor state that is older is written out.
-    pub replay_bytes: u64,
+    /// Bytes of the log that a worker reads again after a crash, about: visitor state that is older is written out. Not set:
+    /// 512 MiB in one process, 128 MiB where others take over from it and nobody wants to wait for that.
+    pub replay_bytes: Option<u64>,
     /// Bytes of one commit, about: a merchant's visitor state that is larger is written in several.
     pub commit_bytes: u64,
     /// Bytes that all workers may hold of merchants, about: beyond it those that rest are put away.
@@ -27,7 +28,7 @@ impl Default for Settings {
         Self {
             flush_interval_ms: 200,
             flush_share: 8,
-            replay_bytes: 512 * 1024 * 1024,
+            replay_bytes: None,
             commit_bytes: 8 * 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,
             lease_beat_ms: 500,
@@ -37,6 +38,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Bytes of the log that a worker reads again.
+    pub(crate) fn replay(&self, shared: bool) -> u64 {
+        const ALONE: u64 = 512 * 1024 * 1024;
+        const SHARED: u64 = 128 * 1024 * 1024;
+        self.replay_bytes.unwrap_or(if shared { SHARED } else { ALONE })
+    }
+
     /// Time between two beats.
     pub(crate) fn beat_interval(&self) -> Duration {
         Duration::from_millis(self.lease_beat_ms.max(1))

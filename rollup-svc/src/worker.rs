@@ -11,10 +11,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use eventlog::Entry;
+use hashbrown::HashSet;
 use host::Platform;
 use keyspace::checkpoint::{self, Checkpoint};
-use keyspace::record::{self, BatchEntry, Entry as Recorded};
-use model::{Generation, Partition, Position, Timestamp};
+use keyspace::record::{self, Entry as Recorded};
+use model::{Generation, MerchantId, Partition, Position, Timestamp};
 
 use self::load::read;
 pub use self::reins::{Order, Reins};
@@ -134,7 +135,7 @@ impl Worker {
             self.next = entry.position.next();
             self.holding.read_bytes += entry.record.len() as u64;
             if self.flush_is_due() {
-                self.flush(self.settings.replay_bytes).await?;
+                self.flush(self.settings.replay(self.platform.shared)).await?;
                 self.release_if_due().await?;
             }
             tokio::task::yield_now().await;
@@ -149,35 +150,54 @@ impl Worker {
     async fn fold(&mut self, entry: &Entry) -> Result<()> {
         let place = || format!("record {} of partition {}", entry.position, self.holding.partition);
         let recorded: Vec<_> = read(record::read(&entry.record).and_then(Iterator::collect), place)?;
+        self.hold(recorded.iter().map(Recorded::merchant)).await?;
         // Until the last of them is folded, what is held is right for no position.
         self.unsound = true;
-        for recorded in &recorded {
-            match recorded {
-                Recorded::Batch(batch) => self.fold_batch(batch, entry.position).await?,
-                Recorded::Refused(refused) => {
-                    self.hold(refused.merchant).await?;
-                    if let Some(state) = self.holding.merchants.get_mut(&refused.merchant) {
-                        self.folder.refused(state, refused, entry.position);
-                    }
-                }
+        let mut left: Vec<_> = recorded.iter().collect();
+        loop {
+            let missing;
+            (left, missing) = self.fold_what_is_held(left, entry.position);
+            if left.is_empty() {
+                break;
             }
+            self.load_buckets(&missing).await?;
         }
         self.unsound = false;
         Ok(())
     }
 
-    async fn fold_batch(&mut self, batch: &BatchEntry<'_>, position: Position) -> Result<()> {
-        self.hold(batch.merchant).await?;
-        loop {
-            let Some(state) = self.holding.merchants.get_mut(&batch.merchant) else { return Ok(()) };
-            match self.folder.batch(state, batch, position, self.holding.read_bytes, &Rules::default()) {
-                Ok(()) => {
-                    self.many_cells |= state.dirty_keys() >= COMMIT_CELLS;
-                    return Ok(());
+    /// Folds the entries whose visitor state is held, each merchant's in their order; gives the others, and the buckets that
+    /// they miss. Merchants do not depend on each other, so those that miss something are asked for together: where the store
+    /// is far, one question costs as much as a thousand.
+    fn fold_what_is_held<'a>(
+        &mut self,
+        entries: Vec<&'a Recorded<'a>>,
+        position: Position,
+    ) -> (Vec<&'a Recorded<'a>>, Vec<(MerchantId, u8)>) {
+        let (mut left, mut missing, mut behind) = (Vec::new(), Vec::new(), HashSet::new());
+        let read_before = self.holding.read_bytes;
+        for entry in entries {
+            let merchant = entry.merchant();
+            if behind.contains(&merchant) {
+                left.push(entry);
+                continue;
+            }
+            let Some(state) = self.holding.merchants.get_mut(&merchant) else { continue };
+            match entry {
+                Recorded::Refused(refused) => self.folder.refused(state, refused, position),
+                Recorded::Batch(batch) => {
+                    match self.folder.batch(state, batch, position, read_before, &Rules::default()) {
+                        Ok(()) => self.many_cells |= state.dirty_keys() >= COMMIT_CELLS,
+                        Err(Missing(buckets)) => {
+                            missing.extend(buckets.into_iter().map(|bucket| (merchant, bucket)));
+                            behind.insert(merchant);
+                            left.push(entry);
+                        }
+                    }
                 }
-                Err(Missing(buckets)) => self.load_buckets(batch.merchant, &buckets).await?,
             }
         }
+        (left, missing)
     }
 
     fn flush_is_due(&self) -> bool {

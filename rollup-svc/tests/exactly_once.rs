@@ -265,7 +265,7 @@ proptest! {
             };
             for (turns, replay_bytes, commits) in lives {
                 let mortal = Platform { store: MortalStore::new(&broken.store, commits), ..broken.clone() };
-                let settings = Settings { replay_bytes, ..every_record.clone() };
+                let settings = Settings { replay_bytes: Some(replay_bytes), ..every_record.clone() };
                 let mut worker = Worker::begin(mortal, settings, Partition(0)).await.unwrap();
                 for _ in 0..turns {
                     if worker.turn_of(200).await.is_err() {

@@ -29,6 +29,16 @@ pub enum Entry<'a> {
     Refused(RefusedEntry),
 }
 
+impl Entry<'_> {
+    /// Whose it is.
+    pub fn merchant(&self) -> MerchantId {
+        match self {
+            Self::Batch(batch) => batch.merchant,
+            Self::Refused(refused) => refused.merchant,
+        }
+    }
+}
+
 /// A batch, and what the server knew of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchEntry<'a> {

@@ -137,7 +137,11 @@ const MEANINGS: &[(&str, &str)] = &[
         "rollup.memory_bytes",
         "bytes that all workers may hold of merchants, about; beyond it those that rest are put away",
     ),
-    ("rollup.replay_bytes", "bytes of the log that a worker reads again after a crash, about"),
+    (
+        "rollup.replay_bytes",
+        "bytes of the log that a worker reads again after a crash, about; not set: 512 MiB in one process, 128 MiB beside \
+         others",
+    ),
     ("store.cache_bytes", "bytes of memory for blocks of the store that were read"),
     ("store.max_journal_bytes", "bytes of journal of the store on disk: what is read again after a crash"),
     ("tikv.collect_garbage", "whether to remove old versions of values in TiKV, where nobody else does so"),

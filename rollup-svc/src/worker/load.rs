@@ -1,8 +1,10 @@
 //! What the fold needs from the store.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use keyspace::progress::Progress;
-use keyspace::visitor::{Bucket, Slots};
+use keyspace::visitor::Bucket;
 use model::MerchantId;
 
 use super::Worker;
@@ -10,29 +12,47 @@ use crate::error::{Error, Result};
 use crate::state::{HeldBucket, MerchantState};
 
 impl Worker {
-    /// Makes sure that the merchant is held.
-    pub(super) async fn hold(&mut self, merchant: MerchantId) -> Result<()> {
-        if self.holding.merchants.contains_key(&merchant) {
+    /// Makes sure that these merchants are held: one question for all of them.
+    pub(super) async fn hold(&mut self, merchants: impl Iterator<Item = MerchantId>) -> Result<()> {
+        let unknown: BTreeSet<_> =
+            merchants.filter(|merchant| !self.holding.merchants.contains_key(merchant)).collect();
+        if unknown.is_empty() {
             return Ok(());
         }
-        let key = self.holding.owner(merchant).progress_key();
-        let found = self.platform.store.get(&key).await?;
-        let committed = found.map(|value| read(Progress::decode(&value), || shown(&key))).transpose()?;
-        self.holding.merchants.insert(merchant, MerchantState::new(committed));
+        let keys: Vec<_> =
+            unknown.iter().map(|merchant| self.holding.owner(*merchant).progress_key()).collect();
+        let found = self.platform.store.snapshot().await?.get_many(&keys).await?;
+        for ((merchant, key), value) in unknown.into_iter().zip(&keys).zip(found) {
+            let committed = value.map(|value| read(Progress::decode(&value), || shown(key))).transpose()?;
+            self.holding.merchants.insert(merchant, MerchantState::new(committed));
+        }
         Ok(())
     }
 
-    pub(super) async fn load_buckets(&mut self, merchant: MerchantId, buckets: &[u8]) -> Result<()> {
-        let owner = self.holding.owner(merchant);
-        let committed = self.holding.merchants.get(&merchant).and_then(|state| state.committed);
-        let slots = committed.map_or(Slots::default(), |progress| progress.slots);
-        let keys: Vec<_> =
-            buckets.iter().map(|bucket| owner.bucket_key(*bucket, slots.of(*bucket))).collect();
-        let found = self.platform.store.snapshot().await?.get_many(&keys).await?;
-        let Some(state) = self.holding.merchants.get_mut(&merchant) else { return Ok(()) };
-        for ((number, key), value) in buckets.iter().zip(&keys).zip(found) {
-            let bucket = value.map(|value| read(Bucket::decode(&value), || shown(key))).transpose()?;
-            state.buckets.insert(*number, HeldBucket { bucket: bucket.unwrap_or_default(), dirty: false });
+    /// Loads buckets of visitor state: one question for all of them.
+    pub(super) async fn load_buckets(&mut self, wanted: &[(MerchantId, u8)]) -> Result<()> {
+        let mut keys = Vec::new();
+        for (merchant, bucket) in wanted {
+            let committed = self.holding.merchants.get(merchant).and_then(|state| state.committed);
+            // Nobody's state was written before the record that says so.
+            if let Some(progress) = committed.filter(|progress| progress.state_through.is_some()) {
+                let key = self.holding.owner(*merchant).bucket_key(*bucket, progress.slots.of(*bucket));
+                keys.push((*merchant, *bucket, key));
+            } else if let Some(state) = self.holding.merchants.get_mut(merchant) {
+                state.buckets.insert(*bucket, HeldBucket::default());
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<_> = keys.iter().map(|(_, _, key)| key.clone()).collect();
+        let found = self.platform.store.snapshot().await?.get_many(&asked).await?;
+        for ((merchant, number, key), value) in keys.into_iter().zip(found) {
+            let bucket = value.map(|value| read(Bucket::decode(&value), || shown(&key))).transpose()?;
+            if let Some(state) = self.holding.merchants.get_mut(&merchant) {
+                let held = HeldBucket { bucket: bucket.unwrap_or_default(), dirty: false };
+                state.buckets.insert(number, held);
+            }
         }
         Ok(())
     }

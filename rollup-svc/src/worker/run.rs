@@ -64,7 +64,7 @@ impl Worker {
         let due = if dirty { self.flush_took.max(least) } else { WATERMARK_INTERVAL };
         let left = due.saturating_sub(self.flushed_at.elapsed());
         if left.is_zero() {
-            self.flush(self.settings.replay_bytes).await?;
+            self.flush(self.settings.replay(self.platform.shared)).await?;
             return self.release_if_due().await;
         }
         let Self { platform, holding, next, .. } = self;

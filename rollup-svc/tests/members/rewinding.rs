@@ -24,7 +24,7 @@ async fn rewind(cluster: &Cluster) -> Generation {
             begun => return begun.unwrap(),
         }
     }
-    panic!("a worker always comes in between");
+    unreachable!("a worker always comes in between");
 }
 
 /// Waits until the second generation holds all that was appended.

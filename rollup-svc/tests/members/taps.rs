@@ -62,14 +62,13 @@ pub(crate) enum Gate {
     },
     /// Every call fails.
     Away,
-    /// Reads of this one key fail.
-    WithoutKey(Bytes),
+    /// Reads of keys of this family fail.
+    WithoutFamily(u8),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Call<'a> {
-    Get(&'a [u8]),
-    Snapshot,
+enum Call {
+    Read,
     Commit,
 }
 
@@ -89,7 +88,7 @@ impl GatedStore {
         Arc::new(Self { inner, gate, waiting: AtomicUsize::new(0), refused: AtomicUsize::new(0) })
     }
 
-    async fn pass(&self, call: Call<'_>) -> store::Result<()> {
+    async fn pass(&self, call: Call) -> store::Result<()> {
         let mut gate = self.gate.subscribe();
         let holds = |gate: &Gate| match gate {
             Gate::Held { reads, commits } => {
@@ -102,20 +101,44 @@ impl GatedStore {
             _ => false,
         };
         match &*gate.wait_for(|gate| !holds(gate)).await.unwrap() {
-            Gate::Open | Gate::Held { .. } => Ok(()),
-            Gate::WithoutKey(missing) if call != Call::Get(missing) => Ok(()),
-            Gate::Away | Gate::WithoutKey(_) => {
-                Err(store::Error::Unavailable { doing: "do anything", what: "the test says so".into() })
-            }
+            Gate::Open | Gate::Held { .. } | Gate::WithoutFamily(_) => Ok(()),
+            Gate::Away => Err(unavailable()),
         }
+    }
+}
+
+fn unavailable() -> store::Error {
+    store::Error::Unavailable { doing: "do anything", what: "the test says so".into() }
+}
+
+/// A snapshot in which a family cannot be read.
+struct Lacking(Box<dyn Snapshot>, u8);
+
+#[async_trait]
+impl Snapshot for Lacking {
+    async fn get(&self, key: &[u8]) -> store::Result<Option<Bytes>> {
+        if key[0] == self.1 { Err(unavailable()) } else { self.0.get(key).await }
+    }
+
+    async fn get_many(&self, keys: &[Bytes]) -> store::Result<Vec<Option<Bytes>>> {
+        let lacks = keys.iter().any(|key| key[0] == self.1);
+        if lacks { Err(unavailable()) } else { self.0.get_many(keys).await }
+    }
+
+    async fn scan(&self, start: &[u8], end: &[u8], limit: usize) -> store::Result<Vec<Pair>> {
+        if start[0] == self.1 { Err(unavailable()) } else { self.0.scan(start, end, limit).await }
     }
 }
 
 #[async_trait]
 impl Store for GatedStore {
     async fn snapshot(&self) -> store::Result<Box<dyn Snapshot>> {
-        self.pass(Call::Snapshot).await?;
-        self.inner.snapshot().await
+        self.pass(Call::Read).await?;
+        let snapshot = self.inner.snapshot().await?;
+        match *self.gate.borrow() {
+            Gate::WithoutFamily(family) => Ok(Box::new(Lacking(snapshot, family))),
+            _ => Ok(snapshot),
+        }
     }
 
     async fn commit(&self, batch: Batch) -> store::Result<()> {
@@ -132,11 +155,6 @@ impl Store for GatedStore {
     async fn sync(&self) -> store::Result<()> {
         self.pass(Call::Commit).await?;
         self.inner.sync().await
-    }
-
-    async fn get(&self, key: &[u8]) -> store::Result<Option<Bytes>> {
-        self.pass(Call::Get(key)).await?;
-        self.inner.get(key).await
     }
 }
 
