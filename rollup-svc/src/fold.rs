@@ -90,6 +90,18 @@ impl Folder {
         folded
     }
 
+    /// The buckets that [`Folder::batch`] would miss, for reading ahead.
+    pub fn missing(&mut self, state: &MerchantState, entry: &BatchEntry<'_>, position: Position) -> Missing {
+        if state.stage(position) == Stage::Done {
+            return Missing(Vec::new());
+        }
+        let mut unpacked = std::mem::take(&mut self.unpacked);
+        let opened = open(entry, &mut unpacked);
+        let missing = opened.map_or(Vec::new(), |(client, _, arriving)| missing(state, client, &arriving));
+        self.unpacked = unpacked;
+        Missing(missing)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the parts of one batch, opened")]
     fn arriving(
         &mut self,
@@ -103,13 +115,9 @@ impl Folder {
         batch: &BatchRef<'_>,
         arriving: Vec<Arriving<'_>>,
     ) -> Result<(), Missing> {
-        let mut needed: Vec<_> = arriving.iter().map(|hit| bucket_of(hit.visitor)).collect();
-        needed.push(bucket_of(client));
-        needed.retain(|bucket| !state.buckets.contains_key(bucket));
-        if !needed.is_empty() {
-            needed.sort_unstable();
-            needed.dedup();
-            return Err(Missing(needed));
+        let missing = missing(state, client, &arriving);
+        if !missing.is_empty() {
+            return Err(Missing(missing));
         }
 
         state.folded_hits += arriving.len() as u64;
@@ -162,6 +170,16 @@ fn note(state: &mut MerchantState, stage: Stage, position: Position, received_at
     state.latest = state.latest.max(received_at.hour());
     state.folded_through = state.folded_through.max(position);
     state.dirty |= stage == Stage::Fresh;
+}
+
+/// Buckets of the client and of its visitors that are not held.
+fn missing(state: &MerchantState, client: u64, arriving: &[Arriving<'_>]) -> Vec<u8> {
+    let mut needed: Vec<_> = arriving.iter().map(|hit| bucket_of(hit.visitor)).collect();
+    needed.push(bucket_of(client));
+    needed.retain(|bucket| !state.buckets.contains_key(bucket));
+    needed.sort_unstable();
+    needed.dedup();
+    needed
 }
 
 /// Walks a batch: its client's hash, the batch, and its hits with their seqs and visitors.

@@ -115,6 +115,13 @@ impl MerchantState {
         Self { committed, ..Self::default() }
     }
 
+    /// Whether the store may have visitor state that is not held.
+    pub fn has_more_buckets(&self) -> bool {
+        const BUCKETS: usize = 256;
+        let written = self.committed.is_some_and(|progress| progress.state_through.is_some());
+        written && self.buckets.len() < BUCKETS
+    }
+
     /// How a record at `position` is to be folded.
     pub fn stage(&self, position: Position) -> Stage {
         match self.committed {

@@ -130,8 +130,10 @@ impl Worker {
             self.sampled = Some((now, self.platform.log.end(self.partition()).await?));
         }
         let chunk = self.platform.log.read(self.partition(), self.next, read_bytes).await?;
-        for entry in &chunk.entries {
-            self.fold(entry).await?;
+        let records = self.recorded(&chunk.entries)?;
+        self.read_ahead(&records).await?;
+        for (entry, (position, recorded)) in chunk.entries.iter().zip(&records) {
+            self.fold(recorded, *position).await?;
             self.next = entry.position.next();
             self.holding.read_bytes += entry.record.len() as u64;
             if self.flush_is_due() {
@@ -147,16 +149,28 @@ impl Worker {
         Ok(Turn::Folded)
     }
 
-    async fn fold(&mut self, entry: &Entry) -> Result<()> {
-        let place = || format!("record {} of partition {}", entry.position, self.holding.partition);
-        let recorded: Vec<_> = read(record::read(&entry.record).and_then(Iterator::collect), place)?;
+    /// What each record holds. Those before one that cannot be read are folded first, so that it alone stands in the way.
+    fn recorded<'a>(&self, entries: &'a [Entry]) -> Result<Vec<(Position, Vec<Recorded<'a>>)>> {
+        let mut records = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let place = || format!("record {} of partition {}", entry.position, self.holding.partition);
+            match read(record::read(&entry.record).and_then(Iterator::collect), place) {
+                Ok(recorded) => records.push((entry.position, recorded)),
+                Err(error) if records.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(records)
+    }
+
+    async fn fold(&mut self, recorded: &[Recorded<'_>], position: Position) -> Result<()> {
         self.hold(recorded.iter().map(Recorded::merchant)).await?;
         // Until the last of them is folded, what is held is right for no position.
         self.unsound = true;
         let mut left: Vec<_> = recorded.iter().collect();
         loop {
             let missing;
-            (left, missing) = self.fold_what_is_held(left, entry.position);
+            (left, missing) = self.fold_what_is_held(left, position);
             if left.is_empty() {
                 break;
             }

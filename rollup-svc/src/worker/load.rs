@@ -4,14 +4,36 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use keyspace::progress::Progress;
+use keyspace::record::Entry as Recorded;
 use keyspace::visitor::Bucket;
-use model::MerchantId;
+use model::{MerchantId, Position};
 
 use super::Worker;
 use crate::error::{Error, Result};
+use crate::fold::Missing;
 use crate::state::{HeldBucket, MerchantState};
 
 impl Worker {
+    /// Loads what the next records need. Where the store is far that is one question or two, and not one for each record; where
+    /// it is near, opening each batch twice costs more than asking when something is missing.
+    pub(super) async fn read_ahead(&mut self, records: &[(Position, Vec<Recorded<'_>>)]) -> Result<()> {
+        self.hold(records.iter().flat_map(|(_, recorded)| recorded).map(Recorded::merchant)).await?;
+        if !self.platform.shared {
+            return Ok(());
+        }
+        let mut wanted = BTreeSet::new();
+        for (position, recorded) in records {
+            for recorded in recorded {
+                let Recorded::Batch(batch) = recorded else { continue };
+                let held = self.holding.merchants.get(&batch.merchant);
+                let Some(state) = held.filter(|state| state.has_more_buckets()) else { continue };
+                let Missing(buckets) = self.folder.missing(state, batch, *position);
+                wanted.extend(buckets.into_iter().map(|bucket| (batch.merchant, bucket)));
+            }
+        }
+        self.load_buckets(&Vec::from_iter(wanted)).await
+    }
+
     /// Makes sure that these merchants are held: one question for all of them.
     pub(super) async fn hold(&mut self, merchants: impl Iterator<Item = MerchantId>) -> Result<()> {
         let unknown: BTreeSet<_> =
@@ -34,7 +56,7 @@ impl Worker {
         let mut keys = Vec::new();
         for (merchant, bucket) in wanted {
             let committed = self.holding.merchants.get(merchant).and_then(|state| state.committed);
-            // Nobody's state was written before the record that says so.
+            // What was never written need not be asked for.
             if let Some(progress) = committed.filter(|progress| progress.state_through.is_some()) {
                 let key = self.holding.owner(*merchant).bucket_key(*bucket, progress.slots.of(*bucket));
                 keys.push((*merchant, *bucket, key));
