@@ -39,7 +39,8 @@ impl Server {
             .arg(data)
             .args(["--listen", &address])
             .env("HITMILL_ADMIN_KEY", key)
-            .env("HITMILL_HOST__LOG", "warn")
+            // The clients of Pulsar and TiKV tell of every connection.
+            .env("HITMILL_HOST__LOG", "warn,pulsar=off,tikv_client=off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
