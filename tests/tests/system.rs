@@ -1,13 +1,19 @@
-//! The whole system from outside: a real `hitmill` process, spoken to as its users do.
+//! The whole system from outside: a real `hitmill` process, or many, spoken to as its users do.
 
 #[cfg(test)]
 mod system {
+    mod binary;
     mod books;
+    #[cfg(feature = "cluster")]
+    mod cluster;
     mod complete;
     mod figures;
+    mod held;
+    mod http;
     mod import;
     mod live;
     mod neighbours;
     mod server;
+    mod site;
     mod tidy;
 }

@@ -7,13 +7,13 @@ use proto::v1::number::Number as Kind;
 use proto::v1::{AuditRequest, Granularity, QueryRequest, QueryResponse, Row, method};
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::site::Site;
 
 /// 2015-05-17T00:00:00Z and 2015-05-22T00:00:00Z: the days of the log, and a day in which everything ends.
-const DAYS: (i64, i64) = (1_431_820_800, 1_432_252_800);
+pub(super) const DAYS: (i64, i64) = (1_431_820_800, 1_432_252_800);
 
 /// Everything of the reference program's output that is about hits.
-pub(super) async fn numbers(server: &Server, merchant: u64) -> Value {
+pub(super) async fn numbers(server: &Site, merchant: u64) -> Value {
     let hour = async |metric| by_time(&ask(server, merchant, metric, "", Granularity::Hour).await);
     let value = async |by| by_value(&ask(server, merchant, "hits", by, Granularity::Total).await);
     let total = async |metric| only(&ask(server, merchant, metric, "", Granularity::Total).await);
@@ -31,12 +31,12 @@ pub(super) async fn numbers(server: &Server, merchant: u64) -> Value {
 }
 
 /// Hits by name.
-pub(super) async fn hits_by_name(server: &Server, merchant: u64) -> BTreeMap<String, u64> {
+pub(super) async fn hits_by_name(server: &Site, merchant: u64) -> BTreeMap<String, u64> {
     by_value(&ask(server, merchant, "hits", "hit_name", Granularity::Total).await)
 }
 
 /// Audits: every accepted hit must be counted or a duplicate. Gives how many of each.
-pub(super) async fn audited(server: &Server, merchant: u64) -> (u64, u64) {
+pub(super) async fn audited(server: &Site, merchant: u64) -> (u64, u64) {
     let audit =
         server.query().await.audit(AuditRequest { merchant_id: merchant }).await.unwrap().into_inner();
     assert!(audit.balanced, "{audit:?}");
@@ -51,7 +51,7 @@ pub(super) async fn audited(server: &Server, merchant: u64) -> (u64, u64) {
 }
 
 async fn ask(
-    server: &Server,
+    server: &Site,
     merchant: u64,
     metric: &str,
     by: &str,

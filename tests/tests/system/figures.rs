@@ -1,6 +1,8 @@
 //! The published figures come from a command that anybody can run.
 
-use super::server::{Home, hitmill, parsed};
+use super::binary::hitmill;
+use super::server::Home;
+use super::site::parsed;
 
 #[test]
 fn bench_finds_every_hit_again_and_prints_its_figures_for_scripts() {

@@ -10,22 +10,23 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::books::{audited, hits_by_name, numbers};
-use super::server::{Home, Server, parsed};
+use super::server::{Home, Server};
+use super::site::{Site, parsed};
 
 /// The real log: see data/README.md.
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/access.log");
+pub(super) const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/access.log");
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/reference/access_log.py");
 
 /// What the reference program makes of a log.
-struct Expected {
-    numbers: Value,
-    page_views: u64,
+pub(super) struct Expected {
+    pub(super) numbers: Value,
+    pub(super) page_views: u64,
     readable: u64,
     unreadable: Vec<u64>,
 }
 
 impl Expected {
-    fn of(log: &Path) -> Self {
+    pub(super) fn of(log: &Path) -> Self {
         let mut numbers = parsed(&Command::new("python3").arg(REFERENCE).arg(log).output().unwrap());
         let fields = numbers.as_object_mut().unwrap();
         let (readable, unreadable) =
@@ -39,19 +40,21 @@ impl Expected {
     }
 }
 
-fn import(server: &Server, home: &Home, merchant: u64, log: &Path, more: &[&str]) -> Command {
+/// The command that imports a log, remembering in `home` how far it came.
+pub(super) fn import(server: &Site, home: &Home, merchant: u64, log: &Path, more: &[&str]) -> Command {
     let mut command = server.hitmill(["import", "access-log"]);
     command.arg(log).args(["--merchant", &merchant.to_string(), "--wait", "--format", "json"]);
     command.arg("--state").arg(home.path("state")).arg("--rejects").arg(home.path("rejects")).args(more);
     command
 }
 
-fn imported(server: &Server, home: &Home, merchant: u64, log: &Path, more: &[&str]) -> Value {
+/// Imports; it must do well.
+pub(super) fn imported(server: &Site, home: &Home, merchant: u64, log: &Path, more: &[&str]) -> Value {
     parsed(&import(server, home, merchant, log, more).output().unwrap())
 }
 
 /// One number after the other, so that a failure shows which one.
-fn compare(actual: &Value, expected: &Value) {
+pub(super) fn compare(actual: &Value, expected: &Value) {
     for (name, expected) in expected.as_object().unwrap() {
         assert_eq!(&actual[name], expected, "{name}");
     }

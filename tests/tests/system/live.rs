@@ -1,6 +1,5 @@
 //! A subscriber that watched from the start ends with exactly what Query answers at that revision.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hitmill_sdk::{Client, Hit};
@@ -8,23 +7,8 @@ use proto::v1::{Granularity, QueryRequest, Row, SubscribeRequest, SubscribeRespo
 use tonic::Streaming;
 
 use super::complete::now_ms;
+use super::held::{Held, apply, place};
 use super::server::{Home, Server};
-
-type Held = BTreeMap<(Option<(i64, i32)>, Vec<String>), Row>;
-
-fn place(row: &Row) -> (Option<(i64, i32)>, Vec<String>) {
-    (row.start.map(|at| (at.seconds, at.nanos)), row.dimensions.clone())
-}
-
-fn apply(held: &mut Held, message: &SubscribeResponse) {
-    if message.snapshot {
-        held.clear();
-    }
-    message.removed.iter().for_each(|row| {
-        held.remove(&place(row));
-    });
-    held.extend(message.rows.iter().map(|row| (place(row), row.clone())));
-}
 
 async fn next(messages: &mut Streaming<SubscribeResponse>) -> SubscribeResponse {
     let message = tokio::time::timeout(Duration::from_secs(60), messages.message()).await;
@@ -35,12 +19,11 @@ async fn next(messages: &mut Streaming<SubscribeResponse>) -> SubscribeResponse 
 async fn a_subscriber_ends_with_what_query_answers_at_its_revision() {
     let home = Home::new();
     let server = Server::start(&home);
-    let made = server.json(["merchant", "create", "watched"]);
-    let merchant_id = made["merchant_id"].as_u64().unwrap();
+    let merchant = server.merchant_over(1);
     let midnight = now_ms() / 86_400_000 * 86_400;
     let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
     let query = QueryRequest {
-        merchant_id,
+        merchant_id: merchant.id,
         metrics: ["hits", "page_views", "visitors", "sessions", "revenue"].map(str::to_owned).to_vec(),
         by: vec!["page".to_owned()],
         granularity: Granularity::Hour.into(),
@@ -56,9 +39,10 @@ async fn a_subscriber_ends_with_what_query_answers_at_its_revision() {
     let first = next(&mut messages).await;
     assert!(first.snapshot && first.rows.is_empty(), "{first:?}");
 
-    let key = made["write_key"].as_str().unwrap();
     let clients: Vec<_> = (0..5)
-        .map(|n| Client::builder(server.url(), key).client_id(format!("c{n}")).build().unwrap())
+        .map(|n| {
+            Client::builder(server.url(), &merchant.write_key).client_id(format!("c{n}")).build().unwrap()
+        })
         .collect();
     for round in 0..40 {
         for (n, client) in clients.iter().enumerate() {

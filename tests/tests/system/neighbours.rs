@@ -84,13 +84,11 @@ impl Street {
     async fn open() -> Self {
         let home = Home::new();
         let server = Server::start(&home);
-        let made = server.json(["merchant", "create", "a street"]);
-        let text = |name: &str| made[name].as_str().unwrap().to_owned();
-        let key = text("write_key");
+        let made = server.merchant_over(1);
+        let key = made.write_key;
         let channel = Channel::from_shared(server.url().to_owned()).unwrap().connect().await.unwrap();
         let honest = Client::builder(server.url(), &key).client_id("honest").build().unwrap();
-        let (merchant, read_key) = (made["merchant_id"].as_u64().unwrap(), text("read_key"));
-        Self { server, merchant, key, read_key, channel, honest, _home: home }
+        Self { server, merchant: made.id, key, read_key: made.read_key, channel, honest, _home: home }
     }
 
     fn fire(&self, hits: usize) {
