@@ -1,4 +1,4 @@
-use model::Kind;
+use model::{Kind, Partition, Position};
 use thiserror::Error;
 
 /// Why a worker could not go on.
@@ -10,6 +10,18 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The store knows more of a partition than its log holds.
+    #[error(
+        "partition {partition} is folded up to {folded}, but its log ends at {end}: this is not the log that was folded"
+    )]
+    AnotherLog {
+        /// The partition.
+        partition: Partition,
+        /// Where the fold would go on.
+        folded: Position,
+        /// Where the log ends.
+        end: Position,
+    },
     /// Stored bytes are not what was written.
     #[error("{place} cannot be read: {source}")]
     Malformed {
@@ -29,7 +41,7 @@ impl Error {
         match self {
             Self::Log(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Malformed { .. } => Kind::Corrupt,
+            Self::AnotherLog { .. } | Self::Malformed { .. } => Kind::Corrupt,
         }
     }
 }

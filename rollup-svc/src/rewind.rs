@@ -7,7 +7,7 @@
 use eventlog::EventLog;
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::{after, folded};
-use model::{Generation, Partition, Position, Timestamp};
+use model::{Generation, MerchantId, Partition, Position, Timestamp};
 use store::{Batch, Store};
 
 use crate::error::{Error, Result};
@@ -43,39 +43,49 @@ pub async fn places(store: &dyn Store, log: &dyn EventLog) -> Result<Vec<Place>>
     Ok(places)
 }
 
-/// Begins the next generation at the start of the log; fails with a conflict if a worker went on since the `places` were
-/// read, which the caller tries again.
+/// Begins the next generation at the start of the log. Fails with a conflict only if somebody else did so at the same time:
+/// what workers commit meanwhile is in the way of nothing, since they require the checkpoints that this replaces.
 pub async fn begin(store: &dyn Store, places: &[Place]) -> Result<Generation> {
-    let generations = places.iter().filter_map(|place| place.checkpoint).map(|known| known.generation);
-    let generation = Generation(generations.max().unwrap_or(Generation::FIRST).0 + 1);
+    let key = folded::newest_key();
+    let found = store.get(&key).await?;
+    let newest = found.as_deref().map(folded::decode_newest).transpose();
+    let newest = newest.map_err(|source| Error::Malformed {
+        place: "the number of the newest generation".to_owned(),
+        source,
+    })?;
+    let generation = Generation(newest.unwrap_or(Generation::FIRST).0 + 1);
     let mut batch = Batch::durable();
+    batch.require(key.clone(), found).put(key, folded::encode_newest(generation));
     for place in places {
-        let (key, before) = (checkpoint::key(place.partition), place.checkpoint);
         let checkpoint = Checkpoint { read_from: place.first, complete_until: Timestamp(0), generation };
-        batch.require(key.clone(), before.map(|known| known.encode())).put(key, checkpoint.encode());
+        batch.put(checkpoint::key(place.partition), checkpoint.encode());
     }
     store.commit(batch).await?;
     Ok(generation)
 }
 
-/// Deletes what older generations left, and tells now and then how many keys are gone.
-pub async fn sweep(store: &dyn Store, live: Generation, mut tell: impl FnMut(u64)) -> Result<u64> {
-    let range = folded::range();
-    let (mut start, mut gone) = (range.start, 0);
-    loop {
-        // A snapshot for each page: one that lives for long would keep what is deleted from being cleared away.
-        let page = store.snapshot().await?.scan(&start, &range.end, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(gone) };
-        start = after(last);
-        let mut batch = Batch::default();
-        let old = |key: &[u8]| folded::generation_of(key).is_some_and(|generation| generation < live);
-        for (key, _) in page.iter().filter(|(key, _)| old(key)) {
-            batch.delete(key.clone());
-        }
-        if !batch.is_empty() {
-            gone += batch.writes.len() as u64;
+/// Deletes what a merchant has of generations before the live one; says how many keys that were.
+pub async fn sweep(
+    store: &dyn Store,
+    merchant: MerchantId,
+    partitions: impl Iterator<Item = Partition>,
+    live: Generation,
+) -> Result<u64> {
+    let mut gone = 0;
+    for range in folded::before(merchant, partitions, live) {
+        let mut start = range.start;
+        loop {
+            // A snapshot for each page: one that lives for long would keep what is deleted from being cleared away.
+            let page = store.snapshot().await?.scan(&start, &range.end, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            start = after(last);
+            let mut batch = Batch::default();
+            page.iter().for_each(|(key, _)| {
+                batch.delete(key.clone());
+            });
+            gone += page.len() as u64;
             store.commit(batch).await?;
-            tell(gone);
         }
     }
+    Ok(gone)
 }

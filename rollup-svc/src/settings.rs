@@ -61,3 +61,16 @@ impl Settings {
         (self.lease_death_ms / self.lease_beat_ms.max(1)).max(LEAST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_default_others_take_over_within_5_seconds_of_a_kill() {
+        let settings = Settings::default();
+        // One beat that was just made, the silence, and a look that has just missed the end of it.
+        let longest = settings.death() + 2 * settings.beat_interval();
+        assert!(longest <= Duration::from_secs(5), "{longest:?}");
+    }
+}

@@ -19,7 +19,7 @@ use model::{Generation, MerchantId, Partition, Position, Timestamp};
 
 use self::load::read;
 pub use self::reins::{Order, Reins};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fold::{Folder, Missing, Rules};
 use crate::holding::Holding;
 use crate::settings::Settings;
@@ -112,6 +112,11 @@ impl Worker {
             Some(checkpoint) => checkpoint.read_from,
             None => self.platform.log.first(self.partition()).await?,
         };
+        // A log that was made anew would look like one that is folded to its end: its hits would never be counted.
+        let end = self.platform.log.end(self.partition()).await?;
+        if self.next > end {
+            return Err(Error::AnotherLog { partition: self.partition(), folded: self.next, end });
+        }
         self.holding.generation = self.checkpoint.unwrap_or_default().generation;
         self.unsound = false;
         Ok(())

@@ -15,6 +15,7 @@ use model::Invalid;
 use proto::v1::WatchRequest;
 use proto::v1::config_service_client::ConfigServiceClient;
 use store::Store;
+use tokio::time::error::Elapsed;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
@@ -73,23 +74,27 @@ impl Remote {
                 Err(error) => error,
             };
             gauge!("hitmill_catalog_watching").set(0.0);
-            let found = catalog.catch_up(store).await;
+            // The next server must not wait for a store that does not answer.
+            let found = tokio::time::timeout(PAUSE, catalog.catch_up(store)).await;
             self.missed(&why, catalog.snapshot().version(), found);
             // After a stream that lasted the next server is tried at once.
             tokio::time::sleep(PAUSE.saturating_sub(began.elapsed())).await;
         }
     }
 
-    fn missed(&mut self, why: &str, version: u64, found: Result<()>) {
+    fn missed(&mut self, why: &str, version: u64, found: std::result::Result<Result<()>, Elapsed>) {
         self.misses += 1;
         // Often another server answers at once. Then the same is said only once.
         match self.misses {
             2 => tracing::warn!(version, "no config-svc is watched, the store is looked at instead: {why}"),
             _ => tracing::debug!(version, "a config-svc is not watched: {why}"),
         }
-        if let Err(error) = found {
-            tracing::warn!(version, "the configuration cannot be read, an older one stays in force: {error}");
-        }
+        let error = match found {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store does not answer in time".to_owned(),
+        };
+        tracing::warn!(version, "the configuration cannot be read, an older one stays in force: {error}");
     }
 
     /// Watches one server until it ends; gives why.

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 /// Builds a key from its parts.
+#[derive(Clone)]
 pub(crate) struct KeyBuilder(Vec<u8>);
 
 impl KeyBuilder {

@@ -10,6 +10,7 @@
 //! 0x14         fates of hits by hour of receipt            fate.rs
 //! 0x15         checkpoint of a partition                   checkpoint.rs
 //! 0x16         members, and leases of partitions           lease.rs
+//! 0x17         newest generation                           folded.rs
 //! 0x20..0x25   configuration                               config.rs
 //! (the log)    records                                     record.rs
 //! ```

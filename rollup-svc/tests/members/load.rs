@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) const NOON: i64 = 1_431_864_000_000; // 2015-05-17T12:00:00Z
 const CLIENTS: u64 = 48;
-const MERCHANTS: u64 = 5;
+pub(crate) const MERCHANTS: u64 = 5;
 
 /// What was appended.
 #[derive(Debug, Default)]

@@ -1,30 +1,28 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use keyspace::folded::{self, generation_of};
+use keyspace::checkpoint::Checkpoint;
+use keyspace::folded;
 use keyspace::progress::{self, Progress};
-use model::{Generation, Kind, Partition, Position};
+use model::{Generation, MerchantId, Partition, Position};
 use rollup_svc::Settings;
 use rollup_svc::rewind::{begin, places, sweep};
+use rollup_svc::worker::Worker;
 use store::{Batch, Store};
 
 use crate::cluster::Cluster;
-use crate::load::{Appended, Load};
+use crate::load::{Appended, Load, MERCHANTS};
 use crate::taps::dump;
 
 const SECOND: Generation = Generation(2);
 
-/// Sends everything back, as often as a worker comes in between.
-async fn rewind(cluster: &Cluster) -> Generation {
-    let (store, log) = (&*cluster.platform.store, &*cluster.platform.log);
-    for _ in 0..100 {
-        let at = places(store, log).await.unwrap();
-        match begin(store, &at).await {
-            Err(error) if error.kind() == Kind::Conflict => {}
-            begun => return begun.unwrap(),
-        }
+/// Deletes everything of older generations.
+async fn sweep_all(cluster: &Cluster) {
+    let partitions = cluster.platform.log.partitions();
+    for merchant in (1..=MERCHANTS).map(MerchantId) {
+        let all = (0..partitions).map(Partition);
+        sweep(&*cluster.platform.store, merchant, all, SECOND).await.unwrap();
     }
-    unreachable!("a worker always comes in between");
 }
 
 /// Waits until the second generation holds all that was appended.
@@ -62,17 +60,23 @@ async fn what_is_folded_again_under_load_is_what_was_folded_before() {
     let store = &*cluster.platform.store;
     assert!(!dump(store, 0x10).await.is_empty(), "there is something to be folded again");
 
-    assert_eq!(rewind(&cluster).await, SECOND);
-    sweep(store, SECOND, |_| {}).await.unwrap();
+    // The workers go on all the while: nothing has to be tried again.
+    let at = places(store, &*cluster.platform.log).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(begin(store, &at).await.unwrap(), SECOND);
+    sweep_all(&cluster).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let appended = load.stop().await;
     folded_again(&cluster, &appended).await;
 
     // A worker may have been in the middle of a commit of the first: nobody reads that, and the next sweep takes it.
-    sweep(store, SECOND, |_| {}).await.unwrap();
-    let range = folded::range();
-    let left = store.snapshot().await.unwrap().scan(&range.start, &range.end, usize::MAX).await.unwrap();
-    assert!(left.iter().all(|(key, _)| generation_of(key) == Some(SECOND)), "the first generation is gone");
+    sweep_all(&cluster).await;
+    for merchant in (1..=MERCHANTS).map(MerchantId) {
+        for range in folded::before(merchant, (0..4).map(Partition), SECOND) {
+            let left = store.snapshot().await.unwrap().scan(&range.start, &range.end, 1).await.unwrap();
+            assert_eq!(left, [], "the first generation is gone");
+        }
+    }
     let straight = cluster.folded_alone().await;
     for family in [0x10, 0x14] {
         let same =
@@ -82,25 +86,33 @@ async fn what_is_folded_again_under_load_is_what_was_folded_before() {
 }
 
 #[tokio::test]
-async fn a_rewind_that_a_worker_came_before_changes_nothing() {
+async fn of_two_rewinds_at_once_one_gives_way() {
     let cluster = Cluster::new(2).await;
     let (store, log) = (&*cluster.platform.store, &*cluster.platform.log);
     let at = places(store, log).await.unwrap();
     assert_eq!(at.iter().map(|place| place.checkpoint).collect::<Vec<_>>(), [None, None]);
-    let mut of_a_worker = Batch::default();
-    let checkpoint = keyspace::checkpoint::Checkpoint {
-        read_from: Position { ledger: 0, entry: 7 },
-        ..Default::default()
-    };
-    of_a_worker.put(keyspace::checkpoint::key(Partition(1)), checkpoint.encode());
-    store.commit(of_a_worker).await.unwrap();
+    let (one, two) = tokio::join!(begin(store, &at), begin(store, &at));
+    let begun: Vec<_> = [one, two].into_iter().filter_map(Result::ok).collect();
+    assert!(begun == [SECOND] || begun == [SECOND, Generation(3)], "{begun:?}");
 
-    assert_eq!(begin(store, &at).await.unwrap_err().kind(), Kind::Conflict);
     let at = places(store, log).await.unwrap();
-    assert_eq!(at[0].checkpoint, None, "neither partition was sent back alone");
-    assert_eq!(at[1].checkpoint, Some(checkpoint));
-    assert_eq!(begin(store, &at).await.unwrap(), SECOND);
-    let at = places(store, log).await.unwrap();
-    assert!(at.iter().all(|place| place.checkpoint.unwrap().read_from == place.first));
-    assert_eq!(begin(store, &at).await.unwrap(), Generation(3), "and again");
+    let last = begun[begun.len() - 1];
+    for place in &at {
+        let checkpoint = place.checkpoint.unwrap();
+        assert_eq!((checkpoint.read_from, checkpoint.generation), (place.first, last));
+    }
+    assert_eq!(begin(store, &at).await.unwrap(), Generation(last.0 + 1), "and again");
+}
+
+#[tokio::test]
+async fn a_log_that_was_made_anew_is_not_taken_for_one_that_is_folded() {
+    let cluster = Cluster::new(1).await;
+    let mut of_another_log = Batch::default();
+    let read_from = Position { ledger: 500, entry: 12 };
+    let checkpoint = Checkpoint { read_from, ..Checkpoint::default() };
+    of_another_log.put(keyspace::checkpoint::key(Partition(0)), checkpoint.encode());
+    cluster.platform.store.commit(of_another_log).await.unwrap();
+    let begun = Worker::begin(cluster.platform.clone(), Settings::default(), Partition(0)).await;
+    let refused = begun.err().unwrap().to_string();
+    assert!(refused.contains("is folded up to 500:12, but its log ends at 0"), "{refused}");
 }

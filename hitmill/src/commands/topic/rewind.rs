@@ -1,22 +1,18 @@
-use std::io::IsTerminal;
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use clock::Clock;
 use eventlog::EventLog;
-use model::Kind;
+use host::Platform;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::{Generation, Partition};
 use prost_types::Timestamp;
 use rollup_svc::rewind::{self, Place};
 use serde::Serialize;
-use store::Store;
 
 use super::super::shown;
 use crate::cli::Global;
 use crate::output;
 use crate::settings::Sources;
-
-/// How often a worker may go on between the look and the commit.
-const ATTEMPTS: usize = 20;
 
 /// Fold all of the log again, from its start, into new cells.
 ///
@@ -67,34 +63,32 @@ impl Rewind {
             );
             return Ok(());
         }
-        let generation = begin(store, log).await?;
+        let places = rewind::places(store, log).await?;
+        let generation =
+            rewind::begin(store, &places).await.context("failed to send the fold back: try again")?;
         eprintln!("generation {generation} begins at the start of the log; the old cells are being deleted");
-        let progress = std::io::stderr().is_terminal();
-        let told = |gone: u64| {
-            if progress {
-                eprint!("\r{gone} keys deleted");
-            }
-        };
-        let gone = rewind::sweep(store, generation, told).await.context(
+        let gone = sweep(&platform, generation).await.context(
             "the log is being folded again, but not all old cells could be deleted: the next rewind deletes them",
         )?;
         store.sync().await?;
-        eprintln!("{}{gone} keys of older generations deleted", if progress { "\r" } else { "" });
+        eprintln!("{gone} keys of older generations deleted");
         Ok(())
     }
 }
 
-async fn begin(store: &dyn Store, log: &dyn EventLog) -> anyhow::Result<model::Generation> {
-    for _ in 0..ATTEMPTS {
-        let places = rewind::places(store, log).await?;
-        match rewind::begin(store, &places).await {
-            Err(error) if error.kind() == Kind::Conflict => continue,
-            begun => return Ok(begun?),
-        }
+/// Merchant by merchant: a scan over many of them asks every region of TiKV for each page.
+async fn sweep(platform: &Platform, live: Generation) -> anyhow::Result<u64> {
+    let (catalog, all) = (platform.catalog.snapshot(), platform.log.partitions());
+    let bar = ProgressBar::new(catalog.merchants().count() as u64)
+        .with_style(ProgressStyle::with_template("{wide_bar} {pos} of {len} merchants")?);
+    let mut gone = 0;
+    for merchant in catalog.merchants() {
+        let partitions = Partition::of_merchant(merchant.id, merchant.spread, all);
+        gone += rewind::sweep(&*platform.store, merchant.id, partitions, live).await?;
+        bar.inc(1);
     }
-    bail!(
-        "the workers went on {ATTEMPTS} times while all partitions were to be sent back: try again, or stop them first"
-    )
+    bar.finish_and_clear();
+    Ok(gone)
 }
 
 async fn rows(log: &dyn EventLog, places: &[Place]) -> anyhow::Result<Vec<Row>> {
