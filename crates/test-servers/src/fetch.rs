@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache;
+use crate::{cache, tools};
 
 const POM: &str = include_str!("../pulsar/pom.xml");
 const PD_MOD: &str = include_str!("../tikv/pd/go.mod");
@@ -22,6 +22,10 @@ const PULSAR: &str = "4.0.8";
 
 /// Fetches everything that is not there yet.
 pub fn fetch() -> Result<()> {
+    let missing = tools::missing_to_fetch();
+    if !missing.is_empty() {
+        bail!("fetching needs {}", missing.join(", "));
+    }
     pulsar()?;
     pd()?;
     store()?;

@@ -122,6 +122,18 @@ impl Process {
         log_end(&self.launch.log)
     }
 
+    /// How many bytes it has said, it and those before it.
+    pub(crate) fn log_size(&self) -> u64 {
+        fs::metadata(&self.launch.log).map_or(0, |log| log.len())
+    }
+
+    /// What it has said after that many bytes.
+    pub(crate) fn log_from(&self, bytes: u64) -> String {
+        let log = fs::read(&self.launch.log).unwrap_or_default();
+        let from = usize::try_from(bytes).unwrap_or(usize::MAX).min(log.len());
+        String::from_utf8_lossy(&log[from..]).into_owned()
+    }
+
     async fn gone(&mut self, patience: Duration) -> Result<()> {
         let began = Instant::now();
         while self.running() {

@@ -20,6 +20,11 @@ pub(crate) use settings::{PdPorts, launch_pd, launch_store};
 /// How many stores keep a region, where there are as many.
 const COPIES: usize = 3;
 
+/// How many clusters are begun until one comes up whole.
+const ATTEMPTS: usize = 5;
+/// What a store says that panics over its raft log.
+const PANIC: &str = "Was the raft log corrupted, truncated, or lost?";
+
 /// A cluster of one test. It ends, and its data goes, when it is dropped.
 #[derive(Debug)]
 pub struct Tikv {
@@ -53,6 +58,16 @@ impl Tikv {
         if stores == 0 {
             bail!("a cluster of 0 stores: at least 1");
         }
+        for _ in 0..ATTEMPTS {
+            if let Some(tikv) = Self::attempt(stores, linked).await? {
+                return Ok(tikv);
+            }
+        }
+        bail!("a store panicked over its raft log in each of {ATTEMPTS} new clusters")
+    }
+
+    /// A new cluster, or none if a store panicked; see [`Store::settle`].
+    async fn attempt(stores: usize, linked: bool) -> Result<Option<Self>> {
         let pd_program = in_background(fetch::pd).await?;
         let store_program = in_background(fetch::store).await?;
         let keeper = Keeper::new("tikv")?;
@@ -72,13 +87,14 @@ impl Tikv {
             let launch = launch_store(&store_program, &folder, pd.address(), &own, &address)?;
             let process = Process::start(launch, &keeper)?;
             let mut store = Store { process, address, link };
-            // One after the other: the first one makes the first region, and a second that comes meanwhile is told to wait.
             store.up(&pd).await?;
+            // One after the other, each with all it is to keep.
+            if !store.settle(&pd, number.min(COPIES)).await? {
+                return Ok(None);
+            }
             started.push(store);
         }
-        let copies = stores.min(COPIES);
-        pd_process.wait_for(async || pd.is_settled(copies).await).await?;
-        Ok(Self { stores: started, pd_process, pd, keeper })
+        Ok(Some(Self { stores: started, pd_process, pd, keeper }))
     }
 
     /// What a client is given: the address of PD.
@@ -177,6 +193,17 @@ impl Store {
     async fn up(&mut self, pd: &Pd) -> Result<()> {
         let address = &self.address;
         self.process.wait_for(async || pd.has_store(address).await).await
+    }
+
+    /// Waits until it has its copies of everything. False says that it panicked over its raft log, which unistore may do while
+    /// it takes in its first ones: seen in 3 of 10 starts with three stores at once, and seldom with one after the other. That
+    /// store is lost: it panics again at each start.
+    async fn settle(&mut self, pd: &Pd, copies: usize) -> Result<bool> {
+        match self.process.wait_for(async || pd.is_settled(copies).await).await {
+            Ok(()) => Ok(true),
+            Err(_) if !self.process.running() && self.process.log_from(0).contains(PANIC) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Server {
     Tikv,
     /// HAProxy: needs it installed.
     Haproxy,
-    /// S3: needs Python.
+    /// S3: needs Python, and its virtual environments the first time.
     S3,
 }
 
@@ -41,6 +41,11 @@ pub fn available(servers: &[Server]) -> bool {
         }
         Verdict::Fail(why) => fail(&why),
     }
+}
+
+/// What is missing to fetch everything that can be fetched.
+pub(crate) fn missing_to_fetch() -> Vec<String> {
+    [Server::Pulsar, Server::Tikv, Server::S3].into_iter().flat_map(missing).collect()
 }
 
 /// Where HAProxy is: in Debian not on the path of a plain user.
@@ -79,7 +84,8 @@ fn fail(why: &str) -> ! {
 fn missing(server: Server) -> Vec<String> {
     match server {
         Server::Pulsar => {
-            let maven = if cache::has(&fetch::pulsar_name()) { None } else { absent("mvn", "maven") };
+            let maven =
+                if cache::has(&fetch::pulsar_name()) { None } else { absent("mvn", &["--version"], "maven") };
             java().into_iter().chain(maven).collect()
         }
         Server::Tikv => {
@@ -88,7 +94,11 @@ fn missing(server: Server) -> Vec<String> {
         }
         Server::Haproxy if haproxy().is_some() => Vec::new(),
         Server::Haproxy => vec!["haproxy (not found)".into()],
-        Server::S3 => absent("python3", "python3").into_iter().collect(),
+        Server::S3 if cache::has(&fetch::s3_name()) => Vec::new(),
+        // Debian's Python makes no environments without a package of its own.
+        Server::S3 => {
+            absent("python3", &["-c", "import ensurepip, venv"], "python3-venv").into_iter().collect()
+        }
     }
 }
 
@@ -104,8 +114,8 @@ fn go() -> Option<String> {
     at_least("go 1.23", says("go", &["version"]).map(|said| version(&said)), (1, 23))
 }
 
-fn absent(program: &str, name: &str) -> Option<String> {
-    says(program, &["--version"]).is_none().then(|| format!("{name} (not found)"))
+fn absent(program: &str, args: &[&str], name: &str) -> Option<String> {
+    says(program, args).is_none().then(|| format!("{name} (not found)"))
 }
 
 fn at_least(what: &str, found: Option<(u32, u32)>, least: (u32, u32)) -> Option<String> {

@@ -90,8 +90,10 @@ async fn three_stores_split_move_and_outlive_one() {
     if !available(&[Server::Tikv]) {
         return;
     }
-    let mut tikv = Tikv::start(3).await.unwrap();
+    let mut tikv = Tikv::start_linked(3).await.unwrap();
     assert_eq!(tikv.store_count(), 3);
+    let first = format!("127.0.0.1:{}", tikv.link(0).unwrap().port());
+    assert_eq!(tikv.store_address(0).unwrap(), first, "clients are sent to the link");
     assert!(tikv.pd().regions().await.unwrap().iter().all(|region| region.stores.len() == 3));
     let before = tikv.pd().region_count().await.unwrap();
     tikv.pd().split_at(b"middle").await.unwrap();
@@ -165,7 +167,7 @@ async fn status_at(port: u16) -> String {
 
 /// What the test below kills: the same test program, running this alone.
 #[tokio::test]
-#[ignore = "the other half of nothing_is_left_of_a_killed_test"]
+#[ignore = "run, and killed, by nothing_is_left_of_a_killed_test"]
 async fn victim() {
     let tikv = Tikv::start(1).await.unwrap();
     let ids: Vec<String> = tikv.process_ids().iter().map(u32::to_string).collect();

@@ -42,6 +42,10 @@ func main() {
 	// The server wants to make this folder itself, and fails when an earlier run has left it.
 	must(os.RemoveAll(filepath.Join(*dir, "snap")))
 
+	// Before the placement driver hears of the store: other stores come as soon as it does, and a first snapshot that finds
+	// nobody is never sent again. Connections wait until they are served.
+	listener, err := net.Listen("tcp", *addr)
+	must(err)
 	conf := settings(*pdAddr, *advertise, *dir, *level)
 	client, err := pd.NewClient([]string{*pdAddr}, "")
 	must(err)
@@ -49,8 +53,6 @@ func main() {
 	store, err := server.New(&conf, placement)
 	must(err)
 	placement.store.Store(store)
-	listener, err := net.Listen("tcp", *addr)
-	must(err)
 
 	rpc := grpc.NewServer(limits()...)
 	tikvpb.RegisterTikvServer(rpc, store)
