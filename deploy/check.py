@@ -3,12 +3,15 @@
 - each metric of the dashboard and the alerts is one that the code has, or a rule records
 - each setting is one that `hitmill settings` knows
 - each image is of one version
+- the alerts are YAML and the dashboards JSON: else it could not read them
 """
 
 import json
 import re
 import sys
 from pathlib import Path
+
+import yaml
 
 DEPLOY = Path("deploy")
 DASHBOARDS = list(DEPLOY.glob("grafana/dashboards/*.json"))
@@ -27,7 +30,7 @@ def main():
 
 def unknown_metrics():
     known = {name for file in sources() for name in re.findall(r'"((?:hitmill|process)_\w+)"', file)}
-    known |= set(re.findall(r"record: (\w+)", RULES.read_text()))
+    known |= {rule["record"] for rule in rules() if "record" in rule}
     # The metrics of the process are written as text, with their names after `# TYPE` or in a format string.
     known |= {name for file in sources() for name in re.findall(r"\b(process_\w+)", file)}
     for where, query in queries():
@@ -43,8 +46,12 @@ def queries():
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
                 yield f'{file}, {panel["title"]}', target["expr"]
-    for query in re.findall(r"expr: (.+)", RULES.read_text()):
-        yield str(RULES), query
+    for rule in rules():
+        yield f'{RULES}, {rule.get("alert") or rule["record"]}', rule["expr"]
+
+
+def rules():
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
 def unknown_settings():

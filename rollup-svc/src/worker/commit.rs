@@ -84,7 +84,7 @@ impl Worker {
         if let Some(checkpoint) = checkpoint {
             self.checkpoint = Some(checkpoint);
             self.sampled = None;
-            self.tell_how_far(checkpoint);
+            self.tell_how_far(Some(checkpoint));
         }
         self.publish(&commit.merchants);
         let fates = self.folder.take_fates();
@@ -99,13 +99,12 @@ impl Worker {
         Ok(())
     }
 
-    /// A time and not a distance from now: it stays true while nothing is committed, when the distance is what grows.
-    fn tell_how_far(&self, checkpoint: Checkpoint) {
+    /// A time and not a distance from now: it stays true while nothing is committed, when the distance is what grows. Zero
+    /// where nothing is complete, as after a rewind: a partition of which nothing is told would be late unseen.
+    pub(super) fn tell_how_far(&self, checkpoint: Option<Checkpoint>) {
         const NAME: &str = "hitmill_rollup_complete_until_timestamp_seconds";
-        let ms = checkpoint.complete_until.0;
-        if ms > 0 {
-            metrics::gauge!(NAME, "partition" => self.partition().to_string()).set(ms as f64 / 1000.0);
-        }
+        let ms = checkpoint.map_or(0, |checkpoint| checkpoint.complete_until.0);
+        metrics::gauge!(NAME, "partition" => self.partition().to_string()).set(ms as f64 / 1000.0);
     }
 
     /// The checkpoint that holds once this commit is applied, if it says more than the one before.
