@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use model::Kind;
+use model::{Invalid, Kind};
 use thiserror::Error;
 
 use crate::MAX_KEY_BYTES;
@@ -31,6 +31,9 @@ pub enum Error {
         /// The directory.
         path: String,
     },
+    /// A setting that is not allowed.
+    #[error(transparent)]
+    Setting(#[from] Invalid),
     /// Stored bytes are not what was written.
     #[error("the store at {path} is damaged: {what}")]
     Corrupt {
@@ -64,6 +67,7 @@ impl Error {
         match self {
             Self::Conflict { .. } | Self::InUse { .. } => Kind::Conflict,
             Self::EmptyValue { .. } | Self::KeyLength { .. } => Kind::Internal,
+            Self::Setting(_) => Kind::Invalid,
             Self::Corrupt { .. } => Kind::Corrupt,
             Self::Unknown { .. } => Kind::Unknown,
             Self::Unavailable { .. } => Kind::Unavailable,

@@ -26,6 +26,8 @@ mod settle;
 mod store;
 #[cfg(feature = "tikv")]
 mod view;
+#[cfg(feature = "tikv")]
+mod wish;
 
 pub use settings::Settings;
 #[cfg(feature = "tikv")]

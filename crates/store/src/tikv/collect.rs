@@ -4,9 +4,9 @@
 //! users to move that point (TiDB does; without it nobody would, and the old values of every cell would stay). Moving it also
 //! resolves the locks of before, since the records that tell what became of their transactions go as well.
 //!
-//! The safe point is one of the whole cluster. So the records about it are outside of every installation's prefix: how long
-//! each installation wants old values kept, of which the longest counts, and when the point was last moved, which by a
-//! conditional commit one process does for all.
+//! The safe point is one of the whole cluster. So the records about it are outside of every installation's prefix: the wishes
+//! of all processes, of which the longest counts, and when the point was last moved, which by a conditional commit one process
+//! does for all.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,67 +17,41 @@ use tokio::time::{sleep, timeout};
 
 use super::commit::commit;
 use super::failure::shown;
-use super::prefix::Prefix;
 use super::store::Inner;
 use super::view::View;
+use super::wish::{PAST_WISHES, WISHES, Wanted, round};
 use crate::{Batch, Error, Result, Snapshot};
 
-/// In place of an installation's name; none can have a dot in it.
-const COMMON: &str = ".hitmill-gc";
 /// The safe point that was set last, in milliseconds.
 const MOVED_TO: &[u8] = b"moved-to";
-/// With the installation's name behind it: the seconds for which it wants values kept.
-const WANTED: &str = "wanted/";
-const PAST_WANTED: &[u8] = b"wanted0";
 const DOING: &str = "collect garbage";
-const SHORTEST_ROUND: Duration = Duration::from_secs(1);
-const LONGEST_ROUND: Duration = Duration::from_secs(600);
+/// Of one attempt: every region is asked for its locks.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How many stale wishes one commit removes. The rest are for the next one.
+const STALE_AT_ONCE: usize = 500;
 
-/// Collects until the store is gone.
-pub(super) async fn run(inner: Weak<Inner>, installation: String) {
-    loop {
-        let Some(inner) = inner.upgrade() else { return };
-        let round = round(inner.keep);
-        let common = Arc::new(Inner {
-            connection: Arc::clone(&inner.connection),
-            prefix: Prefix::new(COMMON),
-            timeout: inner.timeout,
-            keep: inner.keep,
-        });
-        drop(inner);
-        // Every region is asked for its locks, which may take long, but not as long as this.
-        match timeout(LONGEST_ROUND, collect(&common, &installation)).await {
+/// Collects until the store is gone. The first time is after a while, so that short commands leave it to the services.
+pub(super) async fn run(store: Weak<Inner>) {
+    while let Some(round) = store.upgrade().map(|inner| round(inner.keep)) {
+        sleep(round).await;
+        let Some(common) = store.upgrade().map(|inner| inner.common()) else { return };
+        match timeout(LONGEST, collect(&common)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "failed to collect garbage, will try again"),
             Err(_) => tracing::warn!("failed to collect garbage in time, will try again"),
         }
-        drop(common);
-        sleep(round).await;
     }
-}
-
-/// How often the point moves. The more often, the less is kept beyond what was wanted.
-fn round(keep: Duration) -> Duration {
-    (keep / 10).clamp(SHORTEST_ROUND, LONGEST_ROUND)
 }
 
 /// Moves the safe point, if it is time and no one else does.
-async fn collect(common: &Arc<Inner>, installation: &str) -> Result<()> {
-    let wish = Bytes::from(common.keep.as_secs().to_string());
-    let place = Bytes::from(format!("{WANTED}{installation}"));
+async fn collect(common: &Arc<Inner>) -> Result<()> {
     let taken = Instant::now();
     let at = common.connection.timestamp(DOING).await?;
     let now = at.physical;
+    // Who is not in it has opened its store later, and takes no snapshot of before this moment.
     let view = View { inner: Arc::clone(common), at, taken };
-    if view.get(&place).await?.as_ref() != Some(&wish) {
-        let mut batch = Batch::default();
-        batch.put(place, wish);
-        commit(common, &batch).await?;
-    }
-
-    let wanted = view.scan(WANTED.as_bytes(), PAST_WANTED, usize::MAX).await?;
-    let wanted = wanted.iter().filter_map(|(_, seconds)| number(seconds)).max().unwrap_or_default();
-    let keep = common.keep.max(Duration::from_secs(wanted.unsigned_abs()));
+    let Wanted { longest, stale } = Wanted::of(view.scan(WISHES, PAST_WISHES, usize::MAX).await?, now);
+    let keep = common.keep.max(longest);
     let safe = now - i64::try_from(keep.as_millis()).unwrap_or(now);
     let moved_to = view.get(MOVED_TO).await?;
     let was = moved_to.as_ref().and_then(number).unwrap_or_default();
@@ -86,9 +60,12 @@ async fn collect(common: &Arc<Inner>, installation: &str) -> Result<()> {
     }
     let mut batch = Batch::default();
     batch.require(MOVED_TO, moved_to).put(MOVED_TO, safe.to_string());
+    for (place, wish) in stale.into_iter().take(STALE_AT_ONCE) {
+        batch.require(place.clone(), Some(wish)).delete(place);
+    }
     match commit(common, &batch).await {
         Ok(()) => {}
-        Err(Error::Conflict { .. }) => return Ok(()), // another process was first
+        Err(Error::Conflict { .. }) => return Ok(()), // another process was first, or is back
         Err(error) => return Err(error),
     }
     let safe = Timestamp { physical: safe, ..Default::default() };

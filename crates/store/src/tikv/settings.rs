@@ -1,6 +1,7 @@
-use crate::{Error, Result};
+use model::Invalid;
 
 const MAX_PREFIX_BYTES: usize = 64;
+const MAX_KEEP_S: u64 = 365 * 24 * 60 * 60;
 
 /// What an operator tunes.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -13,8 +14,8 @@ pub struct Settings {
     /// Milliseconds that a request may take before it has failed. A commit whose answer was lost may take twice as long:
     /// what became of it is worth the wait.
     pub timeout_ms: u64,
-    /// Seconds for which overwritten values are kept, and so the longest time for which a snapshot can be read. Installations
-    /// that share a cluster get the longest of theirs. Where others collect garbage: at most what they keep.
+    /// Seconds for which overwritten values are kept, and so the longest time for which a snapshot can be read. All
+    /// processes that share a cluster get the longest of theirs. Where others collect garbage: at most what they keep.
     pub keep_versions_s: u64,
     /// Whether hitmill has overwritten values removed. Nobody else does in a cluster without TiDB; with TiDB, leave it to it.
     pub collect_garbage: bool,
@@ -45,36 +46,32 @@ impl Settings {
     }
 
     /// Refuses what cannot work, and says which setting it is.
-    pub fn check(&self) -> Result<()> {
-        let refuse = |what: String| Err(Error::Unavailable { doing: "open the store", what });
-        if self.endpoints().is_empty() {
-            return refuse(
-                "tikv.endpoints is empty: name the placement drivers, as in pd1:2379,pd2:2379".to_owned(),
-            );
+    pub fn check(&self) -> Result<(), Invalid> {
+        let endpoints = self.endpoints();
+        if endpoints.is_empty() {
+            let allowed = "the placement drivers, as in pd1:2379,pd2:2379";
+            return Err(Invalid::new("tikv.endpoints", &self.endpoints, allowed));
         }
-        for endpoint in self.endpoints() {
+        for endpoint in endpoints {
             let port = endpoint.rsplit_once(':').filter(|(host, _)| !host.is_empty());
             if port.is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-                return refuse(format!("tikv.endpoints has {endpoint:?}: an endpoint is host:port"));
+                return Err(Invalid::new("tikv.endpoints", endpoint, "each is host:port"));
             }
         }
         let prefix = self.prefix.as_bytes();
         let known = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
         if prefix.is_empty() || prefix.len() > MAX_PREFIX_BYTES || !prefix.iter().all(known) {
-            return refuse(format!(
-                "tikv.prefix is {:?}: it has 1 to {MAX_PREFIX_BYTES} ASCII letters, digits and -",
-                self.prefix
-            ));
+            let allowed = format!("1 to {MAX_PREFIX_BYTES} ASCII letters, digits and -");
+            return Err(Invalid::new("tikv.prefix", &self.prefix, allowed));
         }
         // Less time than a lock of a dead client lives would make every such lock a failure.
         if !(100..=600_000).contains(&self.timeout_ms) {
-            return refuse(format!("tikv.timeout_ms is {}: it is from 100 to 600000", self.timeout_ms));
+            return Err(Invalid::new("tikv.timeout_ms", self.timeout_ms.to_string(), "from 100 to 600000"));
         }
-        if self.keep_versions_s.saturating_mul(1_000) < 3 * self.timeout_ms {
-            return refuse(format!(
-                "tikv.keep_versions_s is {}: it is at least three times tikv.timeout_ms ({} ms)",
-                self.keep_versions_s, self.timeout_ms
-            ));
+        let shortest = (3 * self.timeout_ms).div_ceil(1_000);
+        if !(shortest..=MAX_KEEP_S).contains(&self.keep_versions_s) {
+            let allowed = format!("from {shortest} (three times tikv.timeout_ms) to {MAX_KEEP_S} (a year)");
+            return Err(Invalid::new("tikv.keep_versions_s", self.keep_versions_s.to_string(), allowed));
         }
         Ok(())
     }
@@ -93,15 +90,16 @@ mod tests {
 
     #[test]
     fn says_which_setting_is_wrong() {
-        let cases: [(String, &str); 8] = [
-            (refused(|settings| settings.endpoints = " , ".to_owned()), "tikv.endpoints is empty"),
+        let cases: [(String, &str); 9] = [
+            (refused(|settings| settings.endpoints = " , ".to_owned()), "tikv.endpoints \" , \""),
             (refused(|settings| settings.endpoints = "pd1:2379,pd2".to_owned()), "\"pd2\""),
             (refused(|settings| settings.endpoints = ":2379".to_owned()), "\":2379\""),
-            (refused(|settings| settings.prefix = String::new()), "tikv.prefix is \"\""),
+            (refused(|settings| settings.prefix = String::new()), "tikv.prefix \"\""),
             (refused(|settings| settings.prefix = "a/b".to_owned()), "\"a/b\""),
             (refused(|settings| settings.prefix = "x".repeat(65)), "1 to 64"),
-            (refused(|settings| settings.timeout_ms = 5), "tikv.timeout_ms is 5"),
-            (refused(|settings| settings.keep_versions_s = 29), "tikv.keep_versions_s is 29"),
+            (refused(|settings| settings.timeout_ms = 5), "tikv.timeout_ms \"5\""),
+            (refused(|settings| settings.keep_versions_s = 29), "tikv.keep_versions_s \"29\""),
+            (refused(|settings| settings.keep_versions_s = 31_536_001), "from 30 "),
         ];
         for (said, expected) in cases {
             assert!(said.contains(expected), "{said:?} does not name {expected:?}");

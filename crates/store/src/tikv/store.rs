@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::prefix::Prefix;
 use super::settings::Settings;
 use super::view::View;
+use super::wish::{self, Wish};
 use crate::{Batch, Error, Result, Snapshot, Store};
 
 /// A store in a TiKV cluster, which other processes use at the same time.
@@ -25,26 +26,52 @@ pub struct TikvStore {
     inner: Arc<Inner>,
 }
 
+/// In place of an installation's name; none can have a dot in it.
+const COMMON: &str = ".hitmill-gc";
+
 /// What all uses of the store share.
 pub(super) struct Inner {
     pub(super) connection: Arc<Connection>,
     pub(super) prefix: Prefix,
     pub(super) timeout: Duration,
     pub(super) keep: Duration,
+    /// If garbage is collected.
+    pub(super) wish: Option<Wish>,
+}
+
+impl Inner {
+    /// A store in the same cluster, of all installations.
+    pub(super) fn common(&self) -> Arc<Self> {
+        Arc::new(Self {
+            connection: Arc::clone(&self.connection),
+            prefix: Prefix::new(COMMON),
+            timeout: self.timeout,
+            keep: self.keep,
+            wish: None,
+        })
+    }
 }
 
 impl TikvStore {
-    /// Connects to the cluster: a placement driver must answer.
+    /// Connects to the cluster, which must answer.
     pub async fn open(settings: &Settings) -> Result<Self> {
         settings.check()?;
-        let inner = Arc::new(Inner {
+        let mut inner = Inner {
             connection: Arc::new(Connection::open(settings).await?),
             prefix: Prefix::new(&settings.prefix),
             timeout: Duration::from_millis(settings.timeout_ms),
             keep: Duration::from_secs(settings.keep_versions_s),
-        });
+            wish: None,
+        };
         if settings.collect_garbage {
-            tokio::spawn(collect::run(Arc::downgrade(&inner), settings.prefix.clone()));
+            // Ahead of the first snapshot: it is kept from the beginning.
+            inner.wish = Some(Wish::make(&inner.common(), &settings.prefix).await?);
+        }
+        let inner = Arc::new(inner);
+        if settings.collect_garbage {
+            // Apart, since collecting may take longer than the wish counts.
+            tokio::spawn(wish::renew(Arc::downgrade(&inner)));
+            tokio::spawn(collect::run(Arc::downgrade(&inner)));
         }
         Ok(Self { inner })
     }

@@ -33,15 +33,18 @@ impl View {
     /// answer without what is gone.
     fn in_time(&self, doing: &'static str) -> Result<()> {
         let age = self.taken.elapsed();
-        let kept = self.inner.keep;
-        if age + self.inner.timeout < kept {
+        let Inner { keep, timeout, wish, .. } = &*self.inner;
+        let what = if age + *timeout >= *keep {
+            format!(
+                "the snapshot is {} s old, and old values are kept for {} s (tikv.keep_versions_s)",
+                age.as_secs(),
+                keep.as_secs()
+            )
+        } else if wish.as_ref().is_some_and(|wish| !wish.covers(self.taken, Instant::now() + *timeout)) {
+            "for too long it could not be recorded how long old values are wanted".to_owned()
+        } else {
             return Ok(());
-        }
-        let what = format!(
-            "the snapshot is {} s old, and old values are kept for {} s (tikv.keep_versions_s)",
-            age.as_secs(),
-            kept.as_secs()
-        );
+        };
         Err(Error::Unavailable { doing, what })
     }
 

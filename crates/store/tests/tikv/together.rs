@@ -40,6 +40,16 @@ async fn says_which_placement_driver_does_not_answer() {
     assert!(said.contains(&nobody), "{said}");
 }
 
+/// Not as what may pass, since no waiting mends it.
+#[tokio::test]
+async fn refuses_a_wrong_setting() {
+    let endpoints = "127.0.0.1:1".to_owned();
+    let wrong = Settings { endpoints, prefix: "a/b".to_owned(), ..Settings::default() };
+    let refused = TikvStore::open(&wrong).await.err().unwrap();
+    assert_eq!(refused.kind(), model::Kind::Invalid, "{refused}");
+    assert!(refused.to_string().starts_with("tikv.prefix \"a/b\" is not allowed: "), "{refused}");
+}
+
 async fn installations_do_not_see_each_other(cluster: &Tikv) {
     let (one, other) = (open(cluster, "site").await, open(cluster, "site-2").await);
     put(&*one, "a/key", "one").await;
@@ -157,22 +167,39 @@ async fn a_snapshot_is_not_read_beyond_its_time(cluster: &Tikv) {
     assert_eq!(store.get(b"key").await.unwrap(), Some("value".into()), "a new snapshot");
 }
 
-/// The safe point moves, and stays behind what the most patient installation wants.
+/// The safe point moves, and stays behind what the most patient process wants, but not behind what one wanted that is gone.
 async fn old_values_are_released(cluster: &Tikv) {
     const PATIENT_S: u64 = 5_000;
+    const GONE: &str = ".hitmill-gc/wanted/gone/1";
+    let client = tikv_client::TransactionClient::new(cluster.endpoints()).await.unwrap();
+    let before = client.current_timestamp().await.unwrap().physical - 100_000_000;
+    let mut left = client.begin_optimistic().await.unwrap();
+    left.put(GONE.to_owned(), format!("90000 {before}")).await.unwrap();
+    left.commit().await.unwrap();
+
     assert_eq!(safe_point_s(cluster).await, 0);
-    let patient = open_with(&Settings { keep_versions_s: PATIENT_S, ..settings(cluster, "patient") }).await;
+    // Of one installation, as while a setting is rolled out.
+    let patient = Settings { keep_versions_s: PATIENT_S, ..settings(cluster, "rolled") };
+    let patient = open_with(&patient).await;
+    put(&*patient, "key", "old").await;
+    let snapshot = patient.snapshot().await.unwrap();
+    let hasty = Settings { timeout_ms: 500, keep_versions_s: 2, ..settings(cluster, "rolled") };
+    let hasty = open_with(&hasty).await;
+    put(&*hasty, "key", "new").await;
     until("the safe point has moved", async || safe_point_s(cluster).await > 0).await;
-    drop(patient);
-    let hasty = Settings { timeout_ms: 500, keep_versions_s: 2, ..settings(cluster, "hasty") };
-    let store = open_with(&hasty).await;
-    // Two rounds of its own.
+    // Two more rounds of the hasty one; the other has none yet.
     sleep(Duration::from_millis(2_500)).await;
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let behind = now - safe_point_s(cluster).await;
     assert!((PATIENT_S..PATIENT_S + 60).contains(&behind), "the safe point is {behind} s behind");
-    put(&*store, "key", "value").await;
-    assert_eq!(store.get(b"key").await.unwrap(), Some("value".into()));
+    assert_eq!(snapshot.get(b"key").await.unwrap(), Some("old".into()));
+    assert_eq!(hasty.get(b"key").await.unwrap(), Some("new".into()));
+
+    let now = client.current_timestamp().await.unwrap();
+    let mut after = client.snapshot(now, tikv_client::TransactionOptions::new_optimistic());
+    // The server of the tests answers with an empty value where there is none.
+    let record = after.get(GONE.to_owned()).await.unwrap().unwrap_or_default();
+    assert!(record.is_empty(), "the record of one that is gone is still there: {record:?}");
 }
 
 /// As PD has it, in seconds since 1970.
