@@ -118,6 +118,7 @@ impl Worker {
             return Err(Error::AnotherLog { partition: self.partition(), folded: self.next, end });
         }
         self.holding.generation = self.checkpoint.unwrap_or_default().generation;
+        self.tell_how_far(self.checkpoint);
         self.unsound = false;
         Ok(())
     }
