@@ -13,6 +13,8 @@ mod broadcast;
 mod cursor;
 #[cfg(feature = "pulsar")]
 mod cursors;
+#[cfg(all(test, feature = "pulsar"))]
+mod fake;
 #[cfg(feature = "pulsar")]
 mod hints;
 #[cfg(feature = "pulsar")]
@@ -23,6 +25,8 @@ mod link;
 mod log;
 #[cfg(feature = "pulsar")]
 mod part;
+#[cfg(feature = "pulsar")]
+mod partitions;
 #[cfg(feature = "pulsar")]
 mod producers;
 #[cfg(feature = "pulsar")]
@@ -37,5 +41,5 @@ pub use self::{
     broadcast::{Broadcast, Heard},
     ledgers::Ledger,
     log::PulsarLog,
-    topic::{OffloadState, Status, Topic},
+    topic::{Status, Topic},
 };

@@ -48,7 +48,19 @@ impl Admin {
         self.found(doing, path, status, &body)
     }
 
-    /// The same, without a second try.
+    /// What is at a path, or none, also if the brokers know no such things at all and say so.
+    pub(super) async fn get_if_known<T: DeserializeOwned>(
+        &self,
+        doing: &'static str,
+        path: &str,
+    ) -> Result<Option<T>> {
+        match self.ask(doing, Method::GET, path, None).await? {
+            (StatusCode::METHOD_NOT_ALLOWED, _) => Ok(None),
+            (status, body) => self.found(doing, path, status, &body),
+        }
+    }
+
+    /// What is at a path, without a second try.
     pub(super) async fn get_once<T: DeserializeOwned>(
         &self,
         doing: &'static str,
@@ -104,7 +116,7 @@ impl Admin {
             request = request.json(body);
         }
         match answer(request).await {
-            Ok((status, body)) if status.is_server_error() => Err(self.refused(doing, path, status, &body)),
+            Ok((status, body)) if passes(status) => Err(self.refused(doing, path, status, &body)),
             Ok(answer) => Ok(answer),
             Err(why) => Err(failed(doing, &self.place(path), io::Error::other(causes(&why)))),
         }
@@ -130,12 +142,32 @@ impl Admin {
     fn refused(&self, doing: &'static str, path: &str, status: StatusCode, body: &[u8]) -> Error {
         const SHOWN: usize = 300;
         let said: String = String::from_utf8_lossy(body).chars().take(SHOWN).collect();
-        failed(doing, &self.place(path), io::Error::other(format!("the broker answers {status} {said}")))
+        let (place, why) = (self.place(path), format!("the broker answers {status} {said}"));
+        match lasts(status) {
+            true => Error::Mismatch { what: format!("failed to {doing} {place}: {why}") },
+            false => failed(doing, &place, io::Error::other(why)),
+        }
     }
 
     fn place(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
     }
+}
+
+/// Whether the same question may have an answer in a moment.
+fn passes(status: StatusCode) -> bool {
+    // A precondition fails, among others, as long as no broker owns what was asked for.
+    const PASSING: [StatusCode; 3] =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::PRECONDITION_FAILED, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || PASSING.contains(&status)
+}
+
+/// Whether the answer will be the same until an operator changes something.
+fn lasts(status: StatusCode) -> bool {
+    // What is not there, or in the way, may be so because of what others are doing.
+    status.is_client_error()
+        && !passes(status)
+        && ![StatusCode::NOT_FOUND, StatusCode::CONFLICT].contains(&status)
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<(StatusCode, Vec<u8>)> {
@@ -157,4 +189,43 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 pub(super) fn failed(doing: &'static str, place: &str, source: io::Error) -> Error {
     Error::Io { doing, place: place.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Kind;
+
+    use super::super::fake;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waiting_does_not_mend_is_told_apart() {
+        let settings = fake::serve(|asked, _| {
+            let status = asked.rsplit('/').next().unwrap().parse().unwrap();
+            (status, r#""said""#.to_owned())
+        });
+        let admin = Admin::new(&settings.await).unwrap();
+        for (status, kind) in [
+            (400, Kind::Invalid),
+            (401, Kind::Invalid),
+            (403, Kind::Invalid),
+            (405, Kind::Invalid),
+            (409, Kind::Unavailable),
+            (412, Kind::Unavailable),
+            (429, Kind::Unavailable),
+            (500, Kind::Unavailable),
+            (503, Kind::Unavailable),
+        ] {
+            let refused = admin.get::<Value>("read", &format!("it/{status}")).await.unwrap_err();
+            assert_eq!(refused.kind(), kind, "{status}: {refused}");
+            let text = refused.to_string();
+            assert!(text.contains(&format!("/admin/v2/it/{status}: the broker answers {status}")), "{text}");
+        }
+        assert_eq!(admin.get::<String>("read", "it/404").await.unwrap(), None);
+        assert_eq!(admin.get::<String>("read", "it/200").await.unwrap(), Some("said".to_owned()));
+        assert_eq!(admin.get_if_known::<String>("read", "it/405").await.unwrap(), None);
+        let refused = admin.get_if_known::<String>("read", "it/403").await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Invalid);
+        assert_eq!(admin.change("make", Method::PUT, "it/409", None).await.unwrap(), Done::Conflict);
+    }
 }

@@ -7,7 +7,7 @@ use ::pulsar::consumer::{Consumer, Message};
 use ::pulsar::message::proto::MessageIdData;
 use ::pulsar::{ConsumerOptions, DeserializeMessage, Payload, SubType, TokioExecutor};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use model::{Position, Timestamp};
 
 use super::ledgers::Ledgers;
@@ -105,9 +105,9 @@ impl Cursor {
         }
     }
 
-    /// Whether no record waits here to be taken.
-    pub(super) fn is_drained(&self) -> bool {
-        self.held.is_none()
+    /// Whether no record waits here to be taken, neither in this cursor nor in the client's reader underneath.
+    pub(super) fn is_drained(&mut self) -> bool {
+        self.next().now_or_never().is_none()
     }
 
     /// Gives the record that it holds, if its size suits, and stands behind it.

@@ -87,10 +87,13 @@ impl Cursors {
         times.max().unwrap_or(Timestamp(0))
     }
 
-    fn take(&self, fits: impl Fn(&Cursor) -> bool) -> Option<InUse> {
+    fn take(&self, fits: impl Fn(&mut Cursor) -> bool) -> Option<InUse> {
         // The latest first: what is not needed grows old.
         self.open.lock().iter_mut().rev().find_map(|open| {
-            let cursor = Arc::clone(&open.cursor).try_lock_owned().ok().filter(|cursor| fits(cursor))?;
+            let mut cursor = Arc::clone(&open.cursor).try_lock_owned().ok()?;
+            if !fits(&mut cursor) {
+                return None;
+            }
             open.used = Instant::now();
             Some(cursor)
         })

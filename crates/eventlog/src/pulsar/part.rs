@@ -248,7 +248,10 @@ impl Part {
     async fn last(&self) -> Result<Option<Position>> {
         let asked = match self.cursors.drained() {
             Some(mut cursor) => cursor.last(ASK).await.map_err(|why| {
-                self.cursors.discard(cursor);
+                // Records that came meanwhile keep it from answering, and it is as good as before.
+                if cursor.is_drained() {
+                    self.cursors.discard(cursor);
+                }
                 why.to_string()
             }),
             None => {

@@ -10,10 +10,11 @@ pub struct Settings {
     pub admin_url: String,
     /// The namespace that holds the topics, which is made if it is not there: `tenant/name`.
     pub namespace: String,
-    /// How many partitions a new topic gets. A topic that is there keeps its number.
+    /// How many partitions a new topic gets. A topic that is there keeps its number, and is refused if somebody changed it.
     pub partitions: u16,
     /// The topic is moved to tiered storage when more than this many bytes of it are in BookKeeper; 0: as soon as a ledger
-    /// is full; not set: never by itself. The brokers must have an offload driver.
+    /// is full; not set: never by itself, unless the brokers' own configuration says so. A threshold that the namespace has
+    /// is changed to this, or taken back. The brokers must have an offload driver.
     pub offload_after_bytes: Option<u64>,
     /// Bytes of records that may be on their way to the brokers, in all partitions together; an append beyond waits. The
     /// client holds each of them up to three times.

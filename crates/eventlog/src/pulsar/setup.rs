@@ -5,24 +5,19 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Settings;
 use super::admin::{Admin, Done};
+use super::{Settings, partitions};
 use crate::{Error, MAX_RECORD_BYTES, Result};
 
 /// The topic of the records, within the namespace.
-const TOPIC: &str = "hits";
+pub(super) const TOPIC: &str = "hits";
 
 /// Makes what is missing, and gives the number of partitions. Any number of processes may do it at once.
 pub(super) async fn prepare(admin: &Admin, settings: &Settings) -> Result<u16> {
     brokers_take_records(admin, settings).await?;
     prepare_namespace(admin, settings).await?;
-    if let Some(bytes) = settings.offload_after_bytes {
-        let path = format!("namespaces/{}/offloadThreshold", settings.namespace);
-        // The interface counts in signed numbers, in which -1 is "never".
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        admin.change("set the offload threshold at", Method::PUT, &path, Some(&json!(bytes))).await?;
-    }
-    let partitions = partitions(admin, settings).await?;
+    offload_by_itself(admin, settings).await?;
+    let partitions = partitions::prepare(admin, settings).await?;
     no_retention_of_its_own(admin, settings).await?;
     Ok(partitions)
 }
@@ -50,10 +45,11 @@ async fn brokers_take_records(admin: &Admin, settings: &Settings) -> Result<()> 
     match admin.get::<Value>("read the configuration at", path).await {
         Ok(configuration) => takes_records(&configuration.unwrap_or_default(), &settings.admin_url),
         // Only a superuser may ask.
-        Err(error) => {
-            tracing::info!("the largest message that the brokers take is unknown: {error}");
+        Err(Error::Mismatch { what }) => {
+            tracing::info!("the largest message that the brokers take is unknown: {what}");
             Ok(())
         }
+        Err(error) => Err(error),
     }
 }
 
@@ -126,11 +122,25 @@ async fn keep_all(admin: &Admin, settings: &Settings, made: bool) -> Result<()> 
     Ok(())
 }
 
+/// Says when the brokers move the topic to tiered storage without being asked. What was set before is taken back.
+async fn offload_by_itself(admin: &Admin, settings: &Settings) -> Result<()> {
+    // The interface counts in signed numbers.
+    const NEVER: i64 = -1;
+    let wanted = settings.offload_after_bytes.map_or(NEVER, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let path = format!("namespaces/{}/offloadThreshold", settings.namespace);
+    let found: i64 = admin.get("read", &path).await?.unwrap_or(NEVER);
+    if found != wanted {
+        tracing::info!(namespace = settings.namespace, found, wanted, "the offload threshold is changed");
+        admin.change("set the offload threshold at", Method::PUT, &path, Some(&json!(wanted))).await?;
+    }
+    Ok(())
+}
+
 /// What is set at the topic itself goes before what is set at the namespace.
 async fn no_retention_of_its_own(admin: &Admin, settings: &Settings) -> Result<()> {
     let path = format!("persistent/{}/{TOPIC}/retention", settings.namespace);
-    // Brokers that know no such policies refuse the question.
-    let own: Option<Retention> = admin.get_once("read", &path).await.unwrap_or_default();
+    // Brokers without policies of topics keep to none. Any other refusal leaves open what they do.
+    let own: Option<Retention> = admin.get_if_known("read", &path).await?;
     match own {
         Some(own) if own != UNLIMITED => {
             let what = format!(
@@ -144,41 +154,14 @@ async fn no_retention_of_its_own(admin: &Admin, settings: &Settings) -> Result<(
     }
 }
 
-#[derive(Deserialize)]
-struct Partitioned {
-    partitions: u32,
-}
-
-async fn partitions(admin: &Admin, settings: &Settings) -> Result<u16> {
-    let path = format!("persistent/{}/{TOPIC}/partitions", settings.namespace);
-    let mut found: Option<Partitioned> = admin.get("read", &path).await?;
-    if found.is_none() {
-        // A conflict means that another process was faster: its number holds.
-        admin.change("make", Method::PUT, &path, Some(&json!(settings.partitions))).await?;
-        found = admin.get("read", &path).await?;
-    }
-    let found = found.map_or(0, |topic| topic.partitions);
-    match u16::try_from(found) {
-        Ok(partitions) if partitions > 0 => {
-            if partitions != settings.partitions {
-                let asked = settings.partitions;
-                tracing::info!(partitions, asked, "the topic is there and keeps its number of partitions");
-            }
-            Ok(partitions)
-        }
-        _ => {
-            let what = format!(
-                "the topic {TOPIC} of namespace {} has {found} partitions: it must be a partitioned topic with 1 to 65535, \
-                 remove it or choose another namespace",
-                settings.namespace
-            );
-            Err(Error::Mismatch { what })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use model::Kind;
+    use parking_lot::Mutex;
+
+    use super::super::fake;
     use super::*;
 
     #[test]
@@ -196,5 +179,68 @@ mod tests {
     #[test]
     fn retention_is_written_as_the_brokers_write_it() {
         assert_eq!(json!(UNLIMITED), json!({"retentionTimeInMinutes": -1, "retentionSizeInMB": -1}));
+    }
+
+    /// Brokers with everything in place, but for what they say of the topic's own retention.
+    async fn prepared(status: u16, retention: &str) -> Result<u16> {
+        let retention = retention.to_owned();
+        let settings = fake::serve(move |asked, _| match asked {
+            "GET persistent/public/hitmill/hits/retention" => (status, retention.clone()),
+            "GET persistent/public/hitmill/hits/partitions" => {
+                (200, r#"{"partitions":3,"properties":{"hitmill.partitions":"3"}}"#.to_owned())
+            }
+            "GET namespaces/public/hitmill/offloadThreshold" => (200, "-1".to_owned()),
+            "GET namespaces/public/hitmill/retention" => (200, json!(UNLIMITED).to_string()),
+            "GET namespaces/public/hitmill/inactiveTopicPolicies" => {
+                (200, r#"{"deleteWhileInactive":false}"#.to_owned())
+            }
+            _ if asked.starts_with("GET ") => (200, "{}".to_owned()),
+            _ => (500, format!("nothing is to be changed: {asked}")),
+        })
+        .await;
+        prepare(&Admin::new(&settings).unwrap(), &settings).await
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_may_lose_records_is_not_opened() {
+        // As brokers of version 4.0.8 say it: without a policy, and with policies of topics turned off.
+        let off =
+            r#"{"reason":"Topic level policies is disabled, to enable the topic level policy and retry."}"#;
+        for (status, said) in [(200, ""), (204, ""), (404, ""), (405, off)] {
+            assert_eq!(prepared(status, said).await.unwrap(), 3, "{status}");
+        }
+        assert_eq!(prepared(200, &json!(UNLIMITED).to_string()).await.unwrap(), 3);
+        let hour = r#"{"retentionTimeInMinutes":60,"retentionSizeInMB":-1}"#;
+        for (status, said, kind) in [
+            (500, "", Kind::Unavailable),
+            (412, "", Kind::Unavailable),
+            (403, "", Kind::Invalid),
+            (200, hour, Kind::Invalid),
+        ] {
+            let refused = prepared(status, said).await.unwrap_err();
+            assert_eq!(refused.kind(), kind, "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_threshold_is_set_and_taken_back() {
+        let threshold = Arc::new(Mutex::new((7_i64, 0)));
+        let held = Arc::clone(&threshold);
+        let settings = fake::serve(move |asked, body| {
+            let mut held = held.lock();
+            if asked.starts_with("PUT ") {
+                *held = (body.parse().unwrap(), held.1 + 1);
+            }
+            (200, held.0.to_string())
+        })
+        .await;
+        let admin = Admin::new(&settings).unwrap();
+        for (wanted, found, changes) in
+            [(None, -1, 1), (None, -1, 1), (Some(0), 0, 2), (Some(u64::MAX), i64::MAX, 3)]
+        {
+            let settings = Settings { offload_after_bytes: wanted, ..settings.clone() };
+            offload_by_itself(&admin, &settings).await.unwrap();
+            assert_eq!(*threshold.lock(), (found, changes), "{wanted:?}");
+        }
     }
 }

@@ -1,13 +1,14 @@
+mod offload;
+
 use model::{Partition, Position};
 use reqwest::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::Settings;
-use super::admin::{Admin, Done};
+use super::admin::Admin;
 use super::ledgers::{InternalStats, Ledger, Ledgers};
 use super::link::missing;
-use super::setup::{path_of, prepare};
+use super::setup::path_of;
+use super::{Settings, partitions};
 use crate::{Error, Result};
 
 /// The log's topic, for operators: what is where, and moving it.
@@ -34,25 +35,12 @@ pub struct Status {
     pub tiered_bytes: u64,
 }
 
-/// How far the move of a partition's ledgers to tiered storage is, since its broker took it over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OffloadState {
-    /// None was asked for.
-    Idle,
-    /// It goes on.
-    Running,
-    /// The last one that was asked for is done.
-    Done,
-    /// The last one that was asked for failed, with this reason.
-    Failed(String),
-}
-
 impl Topic {
-    /// Finds the topic, or makes it as the log itself would.
+    /// Finds the topic, and changes nothing: services make it.
     pub async fn open(settings: &Settings) -> Result<Self> {
         settings.check()?;
         let admin = Admin::new(settings)?;
-        let partitions = prepare(&admin, settings).await?;
+        let partitions = partitions::existing(&admin, settings).await?;
         Ok(Self { admin, namespace: settings.namespace.clone(), partitions })
     }
 
@@ -72,25 +60,6 @@ impl Topic {
             |offloaded| ledgers.iter().filter(|it| it.offloaded == offloaded).map(|it| it.bytes).sum();
         let (bookkeeper_bytes, tiered_bytes) = (bytes(false), bytes(true));
         Ok(Status { ledgers, first, last, bookkeeper_bytes, tiered_bytes })
-    }
-
-    /// Begins to move ledgers of a partition to tiered storage: all that hold only records below a position, or all but the
-    /// open one. Says whether it began: only one can run at a time, and there must be something to move.
-    pub async fn offload(&self, partition: Partition, below: Option<Position>) -> Result<bool> {
-        let status = self.status(partition).await?;
-        let Some(stays) = moved(&status.ledgers, below) else { return Ok(false) };
-        // The brokers move the ledgers before the one of this position.
-        let body = json!({"ledgerId": stays, "entryId": 0, "partitionIndex": partition.0});
-        let path = format!("{}/offload", self.path(partition)?);
-        let done = self.admin.change("offload", Method::PUT, &path, Some(&body)).await?;
-        Ok(done == Done::Changed)
-    }
-
-    /// How far the move of a partition is.
-    pub async fn offload_status(&self, partition: Partition) -> Result<OffloadState> {
-        let path = format!("{}/offload", self.path(partition)?);
-        let found: Option<OffloadStatus> = self.admin.get("ask for the offload of", &path).await?;
-        Ok(found.map_or(OffloadState::Idle, OffloadState::from))
     }
 
     /// Closes a partition's open ledger, so that it can be moved: the broker lets the partition go, and whoever takes it
@@ -117,54 +86,24 @@ impl Topic {
     }
 }
 
-/// The first ledger that stays when all are moved that hold only records below a position; none if nothing is to be moved.
-fn moved(ledgers: &[Ledger], below: Option<Position>) -> Option<u64> {
-    let above = |ledger: &Ledger| {
-        below.is_some_and(|below| below < Position { ledger: ledger.id, entry: ledger.records })
-    };
-    let stays = ledgers.iter().position(|ledger| ledger.open || above(ledger))?;
-    let anything = ledgers[..stays].iter().any(|ledger| !ledger.offloaded && ledger.records > 0);
-    anything.then_some(ledgers[stays].id)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OffloadStatus {
-    status: String,
-    #[serde(default)]
-    last_error: Option<String>,
-}
-
-impl From<OffloadStatus> for OffloadState {
-    fn from(found: OffloadStatus) -> Self {
-        match found.status.as_str() {
-            "NOT_RUN" => Self::Idle,
-            "RUNNING" => Self::Running,
-            "SUCCESS" => Self::Done,
-            other => Self::Failed(
-                found.last_error.filter(|why| !why.is_empty()).unwrap_or_else(|| other.to_owned()),
-            ),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use model::Kind;
+
+    use super::super::fake;
     use super::*;
 
-    #[test]
-    fn only_whole_ledgers_below_the_position_are_moved() {
-        let ledger =
-            |id, records, offloaded, open| Ledger { id, records, bytes: 10 * records, offloaded, open };
-        let list = [ledger(4, 10, true, false), ledger(6, 10, false, false), ledger(9, 3, false, true)];
-        let moved = |ledger, entry| moved(&list, Some(Position { ledger, entry }));
-        assert_eq!(super::moved(&list, None), Some(9));
-        assert_eq!(moved(u64::MAX, 0), Some(9));
-        assert_eq!(moved(9, 0), Some(9));
-        assert_eq!(moved(6, 10), Some(9), "all ten are below");
-        assert_eq!(moved(6, 9), None, "the first is moved already");
-        assert_eq!(moved(4, 0), None);
-        assert_eq!(super::moved(&list[2..], None), None, "only the open one");
-        assert_eq!(super::moved(&[], None), None);
+    #[tokio::test]
+    async fn looking_makes_nothing() {
+        let settings = fake::serve(|asked, _| {
+            assert_eq!(asked, "GET persistent/public/hitmill/hits/partitions", "all that is asked");
+            (404, r#"{"reason":"Namespace not found"}"#.to_owned())
+        })
+        .await;
+        let missing = Topic::open(&settings).await.unwrap_err();
+        assert_eq!(missing.kind(), Kind::Invalid);
+        let expected =
+            "there is no topic hits in namespace public/hitmill: a service makes it at its first start";
+        assert_eq!(missing.to_string(), expected);
     }
 }

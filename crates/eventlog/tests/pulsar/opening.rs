@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use eventlog::EventLog;
-use eventlog::pulsar::{PulsarLog, Settings};
+use eventlog::pulsar::{PulsarLog, Settings, Topic};
 use model::Kind;
 use test_servers::{Server, available, free_port};
 
@@ -29,6 +29,26 @@ async fn several_at_once_make_one_topic_and_it_keeps_its_number() {
     assert_eq!(open(&more).await.partitions(), numbers[0]);
     let threshold = format!("/admin/v2/namespaces/{}/offloadThreshold", own_tenant.namespace);
     assert_eq!(broker.admin("GET", &threshold, "").await.unwrap().body, "1000");
+    drop(open(&own_tenant).await);
+    assert_eq!(broker.admin("GET", &threshold, "").await.unwrap().body, "-1", "taken back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_with_another_number_of_partitions_is_refused() {
+    if !available(&[Server::Pulsar]) {
+        return;
+    }
+    let broker = shared().await;
+    let settings = settings(broker, "grown");
+    let missing = Topic::open(&settings).await.unwrap_err();
+    assert!(missing.to_string().contains("a service makes it at its first start"), "{missing}");
+    drop(open(&settings).await);
+    let path = format!("/admin/v2/persistent/{}/hits/partitions", settings.namespace);
+    broker.admin("POST", &path, "5").await.unwrap().success().unwrap();
+    let Err(refused) = PulsarLog::open(&settings).await else { panic!("hits go elsewhere than before") };
+    assert_eq!(refused.kind(), Kind::Invalid);
+    assert!(refused.to_string().contains("made with 3 partitions and now has 5"), "{refused}");
+    assert_eq!(Topic::open(&settings).await.unwrap().partitions(), 5, "whoever only looks is told");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,11 +2,11 @@ use std::fs;
 use std::time::Duration;
 
 use eventlog::EventLog;
-use eventlog::pulsar::{OffloadState, Settings, Topic};
+use eventlog::pulsar::{Settings, Topic};
 use model::{Kind, Position};
 use test_servers::{Offload, Pulsar, PulsarOptions, Server, available};
 
-use crate::server::{P, open, read_from, record, settings, start, until};
+use crate::server::{P, open, read_from, record, settings, start};
 
 /// Old ledgers in files, BookKeeper's copies deleted, everything started again: nobody sees a difference; and if the files
 /// are away, that is a failure and not an end.
@@ -72,31 +72,23 @@ async fn offloaded(topic: &Topic, last: &Position) {
     assert_eq!(records, [(10, false), (10, false), (10, false), (10, false), (5, false)]);
     assert_eq!((status.last.as_ref(), status.tiered_bytes), (Some(last), 0));
     assert!(status.bookkeeper_bytes > 45 * 8, "the records and what is around them");
-    assert_eq!(topic.offload_status(P).await.unwrap(), OffloadState::Idle);
-
-    assert!(topic.offload(P, Some(Position { ledger: status.ledgers[2].id, entry: 3 })).await.unwrap());
-    done(topic).await;
+    let third = Position { ledger: status.ledgers[2].id, entry: 3 };
+    assert_eq!(topic.offload(P, Some(third)).await.unwrap(), 2);
     let offloaded = async || {
         let status = topic.status(P).await.unwrap();
         status.ledgers.iter().map(|ledger| ledger.offloaded).collect::<Vec<_>>()
     };
     assert_eq!(offloaded().await, [true, true, false, false, false], "those below the third");
 
-    assert!(topic.offload(P, None).await.unwrap());
-    done(topic).await;
+    assert_eq!(topic.offload(P, None).await.unwrap(), 2);
     assert_eq!(offloaded().await, [true, true, true, true, false]);
-    assert!(!topic.offload(P, None).await.unwrap(), "the open one cannot be moved");
+    assert_eq!(topic.offload(P, None).await.unwrap(), 0, "the open one cannot be moved");
     topic.roll_over(P).await.unwrap();
-    assert!(topic.offload(P, None).await.unwrap(), "until it is closed");
-    done(topic).await;
+    assert_eq!(topic.offload(P, None).await.unwrap(), 1, "until it is closed");
     assert_eq!(offloaded().await, [true, true, true, true, true, false]);
     let status = topic.status(P).await.unwrap();
     assert_eq!(status.bookkeeper_bytes, 0);
     assert!(status.tiered_bytes > 45 * 8);
-}
-
-async fn done(topic: &Topic) {
-    until("the offload is done", async || topic.offload_status(P).await.unwrap() == OffloadState::Done).await;
 }
 
 async fn without_files(broker: &Pulsar, settings: &Settings, first: &Position) {

@@ -1,9 +1,7 @@
 //! The ledgers of Pulsar: what is where, and moving it to tiered storage.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail};
-use eventlog::pulsar::{self, Ledger, OffloadState};
+use eventlog::pulsar::{self, Ledger};
 use model::{Partition, Position};
 use serde::Serialize;
 
@@ -11,9 +9,6 @@ use super::{Offload, Status};
 use crate::cli::Global;
 use crate::output::{self, Format};
 use crate::settings::Sources;
-
-/// Between two looks at a move.
-const LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Serialize)]
 struct PartitionRow {
@@ -73,16 +68,7 @@ async fn move_ledgers(topic: &pulsar::Topic, partition: Partition, open: bool) -
     if open {
         topic.roll_over(partition).await.context("failed to close the open ledger")?;
     }
-    if !topic.offload(partition, None).await? {
-        return Ok(());
-    }
-    loop {
-        match topic.offload_status(partition).await? {
-            OffloadState::Running => tokio::time::sleep(LOOK).await,
-            OffloadState::Failed(why) => bail!("the brokers could not move it: {why}"),
-            OffloadState::Idle | OffloadState::Done => break,
-        }
-    }
+    topic.offload(partition, None).await?;
     // BookKeeper's copies would otherwise stay until the next ledger is full.
     topic.trim(partition).await.context("failed to let BookKeeper delete its copies")
 }
