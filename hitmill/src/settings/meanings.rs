@@ -100,7 +100,7 @@ const MEANINGS: &[(&str, &str)] = &[
         "pulsar.offload_after_bytes",
         "bytes of a topic in BookKeeper beyond which it moves to tiered storage; 0: at once; not set: never by itself",
     ),
-    ("pulsar.partitions", "partitions of a new topic; one that is there keeps its number"),
+    ("pulsar.partitions", "partitions of a new topic, for ever: one that is there keeps its number"),
     ("pulsar.timeout_ms", "milliseconds that an append to Pulsar may take before it has failed"),
     ("pulsar.url", "where Pulsar is: pulsar://HOST:6650; empty: the log is in the data directory"),
     ("query.cache_bytes", "bytes of memory for cells that were read"),
