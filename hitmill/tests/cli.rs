@@ -117,7 +117,7 @@ fn health_is_asked_for_without_a_key() {
 fn some_of_the_services_need_a_log_and_a_store_that_others_share() {
     let (code, _, err) = run(&["serve", "--only", "ingest,query", "--listen", "127.0.0.1:0"]);
     assert_eq!(code, 1);
-    assert!(err.contains("set pulsar.url and tikv.endpoints, or run everything in one process"), "{err}");
+    assert!(err.contains("set pulsar.url (HITMILL_PULSAR__URL) and tikv.endpoints (HITMILL_TIKV__ENDPOINTS), or run everything"), "{err}");
     let (code, _, err) = run(&["serve", "--only", "ingest,kitchen"]);
     assert_eq!(code, 2);
     assert!(err.contains("kitchen") && err.contains("ingest, rollup, query, config"), "{err}");

@@ -54,14 +54,22 @@ pub struct Platform {
 /// things start does not matter. `data` is made only if something is kept in it.
 pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Result<Platform> {
     let Backends { log, store, pulsar, tikv } = backends;
-    // The far ones first: nothing is made here if they are not to be had.
-    let far_log = match pulsar.url.is_empty() {
-        true => None,
-        false => Some(distant::log(&pulsar).await?),
+    let name = match pulsar.url.is_empty() {
+        true => "the log in its data directory".to_owned(),
+        false => format!("topic hits of namespace {}", pulsar.namespace),
     };
+    // The far ones first: nothing is made here if they are not to be had.
     let far_store = match tikv.endpoints.is_empty() {
         true => None,
         false => Some(distant::store(&tikv).await?),
+    };
+    if let Some(store) = &far_store {
+        // Before the log is opened, which makes what is not there: a slip in its name must not leave anything.
+        identity::bind(&**store, &name).await?;
+    }
+    let far_log = match pulsar.url.is_empty() {
+        true => None,
+        false => Some(distant::log(&pulsar).await?),
     };
     if let (Some(log), Some(store)) = (&far_log, &far_store) {
         let feed = distant::feed(&pulsar).await?;
@@ -72,6 +80,7 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
         Some(store) => store,
         None => Arc::new(embedded::open_store(data, store).await?),
     };
+    identity::bind(&*store, &name).await?;
     let log = match far_log {
         Some(log) => log,
         None => Arc::new(embedded::open_log(data, log, clock.clone()).await?),

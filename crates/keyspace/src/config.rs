@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 01                                      instance       identity of this installation
+//! 02                                      instance       which event log it is folded from
 //! 20 │ merchant u64                       merchant       one merchant, whole
 //! 21 │ data stream u32                    data_stream    one data stream, whole
 //! 22 │ key id, text                       key            one key, whole, with its hash

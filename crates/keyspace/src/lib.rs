@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! first byte   family                                      file
-//! 0x01         instance id                                 config/instance.rs
+//! 0x01, 0x02   instance id, and the name of its log        config/instance.rs
 //! 0x10         cells                                       cell.rs
 //! 0x11         versions of the hours of a day              touched.rs
 //! 0x12         progress of a merchant in a partition       progress.rs

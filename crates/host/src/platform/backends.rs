@@ -22,9 +22,9 @@ impl Backends {
     /// Refuses what one process owns, where `who` runs beside others.
     pub fn must_be_shared(&self, who: &str) -> anyhow::Result<()> {
         let missing = match (self.pulsar.url.is_empty(), self.tikv.endpoints.is_empty()) {
-            (true, true) => "pulsar.url and tikv.endpoints",
-            (true, false) => "pulsar.url",
-            (false, true) => "tikv.endpoints",
+            (true, true) => "pulsar.url (HITMILL_PULSAR__URL) and tikv.endpoints (HITMILL_TIKV__ENDPOINTS)",
+            (true, false) => "pulsar.url (HITMILL_PULSAR__URL)",
+            (false, true) => "tikv.endpoints (HITMILL_TIKV__ENDPOINTS)",
             (false, false) => return Ok(()),
         };
         bail!(
@@ -48,9 +48,9 @@ mod tests {
     #[test]
     fn what_is_missing_for_several_processes_is_named() {
         let refused = |pulsar, tikv| backends(pulsar, tikv).must_be_shared("ingest").unwrap_err().to_string();
-        assert!(refused("", "").contains("set pulsar.url and tikv.endpoints, or"));
-        assert!(refused("", "pd:2379").contains("set pulsar.url, or"));
-        assert!(refused("pulsar://p:6650", "").contains("set tikv.endpoints, or"));
+        assert!(refused("", "").contains("set pulsar.url (HITMILL_PULSAR__URL) and tikv.endpoints ("));
+        assert!(refused("", "pd:2379").contains("set pulsar.url (HITMILL_PULSAR__URL), or"));
+        assert!(refused("pulsar://p:6650", "").contains("set tikv.endpoints (HITMILL_TIKV__ENDPOINTS), or"));
         assert!(backends("pulsar://p:6650", "pd:2379").must_be_shared("ingest").is_ok());
     }
 

@@ -4,13 +4,22 @@
 //! ```text
 //! key    01
 //! value  text, made by the host
+//!
+//! key    02
+//! value  text, which event log the cells are folded from
 //! ```
 
 use bytes::Bytes;
 
 const PREFIX: u8 = 0x01;
+const LOG: u8 = 0x02;
 
 /// The one key.
 pub fn key() -> Bytes {
     Bytes::from_static(&[PREFIX])
+}
+
+/// The key of the event log's name.
+pub fn log_key() -> Bytes {
+    Bytes::from_static(&[LOG])
 }

@@ -104,7 +104,7 @@ impl AccessLog {
         report.seconds = started.elapsed().as_secs_f64();
         report.print(global.format)?;
         if !self.wait && report.accepted > 0 {
-            eprintln!("queries give the new numbers within a second");
+            eprintln!("queries give the new numbers in a moment: each answer says up to when it is complete");
         }
         report.check()
     }

@@ -50,27 +50,34 @@ pub(super) async fn status(status: Status, global: &Global) -> anyhow::Result<()
 
 pub(super) async fn offload(offload: Offload, global: &Global) -> anyhow::Result<()> {
     let topic = open(offload.sources).await?;
-    let mut failed = Vec::new();
+    let (mut failed, mut moved) = (Vec::new(), 0);
     for partition in partitions(&topic, offload.partition) {
-        if let Err(error) = move_ledgers(&topic, partition, offload.open).await {
-            eprintln!("partition {partition}: {error:#}");
-            failed.push(partition.to_string());
+        match move_ledgers(&topic, partition, offload.open).await {
+            Ok(ledgers) => moved += ledgers,
+            Err(error) => {
+                eprintln!("partition {partition}: {error:#}");
+                failed.push(partition.to_string());
+            }
         }
     }
     show(&topic, offload.partition, false, global.format).await?;
+    let rest =
+        if offload.open { "" } else { "; ledgers that are open stay until they are full, or with --open" };
+    eprintln!("{moved} ledgers were moved to tiered storage; this is what is where now{rest}");
     if !failed.is_empty() {
         bail!("not everything was moved: partition {}", failed.join(", "));
     }
     Ok(())
 }
 
-async fn move_ledgers(topic: &pulsar::Topic, partition: Partition, open: bool) -> anyhow::Result<()> {
+async fn move_ledgers(topic: &pulsar::Topic, partition: Partition, open: bool) -> anyhow::Result<usize> {
     if open {
         topic.roll_over(partition).await.context("failed to close the open ledger")?;
     }
-    topic.offload(partition, None).await?;
+    let moved = topic.offload(partition, None).await?;
     // BookKeeper's copies would otherwise stay until the next ledger is full.
-    topic.trim(partition).await.context("failed to let BookKeeper delete its copies")
+    topic.trim(partition).await.context("failed to let BookKeeper delete its copies")?;
+    Ok(moved)
 }
 
 async fn show(
