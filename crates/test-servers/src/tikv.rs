@@ -183,6 +183,13 @@ impl Tikv {
         self.pd_process.id().into_iter().chain(stores).collect()
     }
 
+    /// The last lines of all logs: PD's first, then the stores'.
+    pub fn last_words(&self) -> String {
+        let stores = self.stores.iter().map(|store| &store.process);
+        let all = std::iter::once(&self.pd_process).chain(stores).map(Process::last_words);
+        all.collect::<Vec<_>>().join("\n")
+    }
+
     fn store(&mut self, i: usize) -> Result<&mut Store> {
         let count = self.stores.len();
         self.stores.get_mut(i).with_context(|| no_store(i, count))

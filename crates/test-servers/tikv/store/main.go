@@ -74,7 +74,10 @@ func settings(pdAddr, advertise, dir, level string) config.Config {
 	conf.Engine.SyncWrite = true // an acknowledged commit is on disk
 	// Sized for tests: the defaults allocate hundreds of megabytes at the start.
 	conf.Engine.MaxMemTableSize = 16 << 20
-	conf.Engine.VlogFileSize = 64 << 20
+	// Only that much is set aside on disk. After a kill the locks are read again from the start of raft's log, unless they were
+	// written down meanwhile, which seldom comes before a test's next kill; and the log keeps three files: once a fourth was
+	// begun, the store would never start again.
+	conf.Engine.VlogFileSize = 512 << 20
 	conf.RaftStore.CustomRaftLog = false
 	conf.RaftStore.PdHeartbeatTickInterval = "1s" // a test that waits for a split or a move waits for this
 	conf.RaftStore.RaftBaseTickInterval = "100ms"

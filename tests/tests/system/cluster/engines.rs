@@ -39,3 +39,12 @@ impl Engines {
         }
     }
 }
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- Pulsar said last:\n{}", self.pulsar.last_words());
+            eprintln!("---- TiKV said last:\n{}", self.tikv.last_words());
+        }
+    }
+}

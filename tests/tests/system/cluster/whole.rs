@@ -82,14 +82,14 @@ impl Cluster {
         let config = service("config", 1, &config_address);
         let (proxy, site) = proxy(&ingest, &query, &config, &keeper);
         let mut cluster = Self { proxy, ingest, rollup, query, config, engines, site, _keeper: keeper };
-        cluster.proxy.launch();
         cluster.config.start().await;
         let services = cluster.ingest.iter_mut().chain(&mut cluster.rollup).chain(&mut cluster.query);
         services.for_each(Process::launch);
         for service in cluster.ingest.iter_mut().chain(&mut cluster.rollup).chain(&mut cluster.query) {
             service.wait_until_ready().await;
         }
-        cluster.proxy.wait_until_ready().await;
+        // Last, because it takes all that it knows of for there until it has looked.
+        cluster.proxy.start().await;
         println!("the cluster is ready after {:.1?}", began.elapsed());
         cluster
     }
