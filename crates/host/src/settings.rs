@@ -85,9 +85,9 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:7700".to_owned(),
             data: PathBuf::from("hitmill-data"),
-            // The engine of the store tells of every file, and the clients of Pulsar and TiKV of every connection and warn of
-            // first attempts. What fails in the end is told by us.
-            log: "info,fjall=warn,lsm_tree=warn,pulsar=error,tikv_client=error".to_owned(),
+            // The engine of the store tells of every file, and the clients of Pulsar and TiKV of every attempt: dozens of
+            // lines a second while one is away. What fails in the end is told by us.
+            log: "info,fjall=warn,lsm_tree=warn,pulsar=off,tikv_client=off".to_owned(),
             log_format: LogFormat::default(),
             max_connections: 16_384,
             max_connections_per_address: 0,
