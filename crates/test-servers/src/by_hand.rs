@@ -107,9 +107,12 @@ impl Place {
     }
 
     async fn wait_for(&self, healthy: impl AsyncFn() -> bool) -> Result<()> {
-        let began = Instant::now();
+        // A process that is only just becoming the program has no command line for a moment.
+        const LOOKS: u32 = 10;
+        let (began, mut missed) = (Instant::now(), 0);
         while !healthy().await {
-            if self.running().is_none() {
+            missed = if self.running().is_some() { 0 } else { missed + 1 };
+            if missed == LOOKS {
                 bail!("{} ended at its start; it said\n{}", self.name, log_end(&self.folder.join("log")));
             }
             if began.elapsed() > PATIENCE {
