@@ -1,5 +1,6 @@
 //! A service that runs alone: what `main` of each of them is.
 
+use std::io::Write;
 use std::pin::pin;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -30,7 +31,11 @@ pub async fn main<S: Service>() -> anyhow::Result<()> {
     backends.must_be_shared(&name)?;
     run(prepare(host, backends, &catalog, async |host| host.with::<S>(service).await), |prepared| {
         if let Some(key) = prepared.new_admin_key() {
-            eprintln!("This is the first start. The admin key, shown only now:\n\n    {key}\n");
+            // If nobody reads it there is nobody to be told, and a server goes on.
+            let _ = writeln!(
+                std::io::stderr(),
+                "This is the first start. The admin key, shown only now:\n\n    {key}\n"
+            );
         }
     })
     .await

@@ -42,7 +42,9 @@ where
     let filter = EnvFilter::try_new(&directives).with_context(|| {
         format!("{directives:?} is no log filter: a level such as info, or directives such as info,ingest_svc=debug")
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // Nobody reads the log any more: that is told to nobody, and no reason for a server to end.
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).log_internal_errors(false);
     let started = match settings.log_format {
         LogFormat::Human => logs.with_ansi(colors).try_init(),
         LogFormat::Json => logs.json().try_init(),

@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use clap::Args;
 use host::Prepared;
 
@@ -42,7 +44,9 @@ impl Up {
 pub(super) fn welcome(prepared: &Prepared) {
     let Some(key) = prepared.new_admin_key() else { return };
     let address = prepared.reachable_at();
-    eprintln!(
+    // If nobody reads it there is nobody to be told, and a server goes on.
+    let _ = writeln!(
+        std::io::stderr(),
         "\
 This is the first start. The admin key, shown only now:
 
