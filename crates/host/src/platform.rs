@@ -78,9 +78,12 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
     directory::settle(data)?;
     let store = match far_store {
         Some(store) => store,
-        None => Arc::new(embedded::open_store(data, store).await?),
+        None => {
+            let store = Arc::new(embedded::open_store(data, store).await?);
+            identity::bind(&*store, &name).await?;
+            store
+        }
     };
-    identity::bind(&*store, &name).await?;
     let log = match far_log {
         Some(log) => log,
         None => Arc::new(embedded::open_log(data, log, clock.clone()).await?),

@@ -55,15 +55,14 @@ impl Rewind {
         let backends = settings.backends();
         let platform = host::platform::open(&settings.host.data, backends, Clock::system()).await?;
         let (store, log) = (&*platform.store, &*platform.log);
+        let places = rewind::places(store, log).await?;
         if !self.yes {
-            let places = rewind::places(store, log).await?;
             output::list(global.format, &COLUMNS, &rows(log, &places).await?)?;
             eprintln!(
                 "\nNothing was changed. With --yes all of this is folded again, and answers lack it until then."
             );
             return Ok(());
         }
-        let places = rewind::places(store, log).await?;
         let generation =
             rewind::begin(store, &places).await.context("failed to send the fold back: try again")?;
         eprintln!("generation {generation} begins at the start of the log; the old cells are being deleted");
