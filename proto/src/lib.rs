@@ -3,7 +3,10 @@
 
 pub mod json;
 pub mod status;
+mod time;
 pub mod wire;
+
+pub use time::wire_time;
 
 /// Messages, clients and servers of `hitmill.v1`, generated from `proto/hitmill/v1`.
 #[allow(

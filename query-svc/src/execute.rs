@@ -7,11 +7,11 @@ use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::progress;
 use keyspace::touched::{self, Day, Touched};
 use model::{Dimension, Generation, Hour, MerchantId, Partition, Timestamp};
-use proto::v1;
+use proto::{v1, wire_time};
 use store::{Snapshot, Store};
 
 use crate::cache::{Cache, Cells, Chunk, Key};
-use crate::merge::{Merger, Names, wire_time};
+use crate::merge::{Merger, Names};
 use crate::plan::Plan;
 use crate::{Ask, Error, Result};
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use aggregate::{Counts, Merge, MoneySums, RELATIVE_ERROR, Row, Union};
 use keyspace::cell::Cell;
 use model::{Cube, Hour, Metric, Timestamp};
-use proto::v1;
+use proto::{v1, wire_time};
 
 use self::order::sort;
 use crate::Ask;
@@ -179,14 +179,6 @@ fn minute(hour: Hour, value: &[u8]) -> Option<Timestamp> {
 
 fn row(start: Timestamp, value: Option<String>, numbers: Vec<v1::Number>) -> v1::Row {
     v1::Row { start: Some(wire_time(start)), dimensions: value.into_iter().collect(), numbers }
-}
-
-/// An instant as it is on the wire.
-pub(crate) fn wire_time(at: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: at.0.div_euclid(1_000),
-        nanos: (at.0.rem_euclid(1_000) * 1_000_000) as i32,
-    }
 }
 
 fn is_zero(number: &v1::Number) -> bool {

@@ -48,7 +48,7 @@ impl Words {
         let zone = Zone::named(named)?;
         let instant = |what, text: &str| match text {
             "" => Ok(None),
-            text => instant(what, text, &zone, now).map(|at| Some(crate::merge::wire_time(at))),
+            text => instant(what, text, &zone, now).map(|at| Some(proto::wire_time(at))),
         };
         let last = match &*self.last {
             "" => None,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{DataStreamId, MerchantId, Role, Timestamp};
 use prost::Message;
-use proto::v1;
 use proto::v1::item::Item as V1Item;
+use proto::{v1, wire_time};
 
 use crate::{Change, DataStream, Error, Hash, Item, Key, Merchant, Platform, Result};
 
@@ -67,7 +67,7 @@ impl From<&Merchant> for v1::Merchant {
             quota: Some(v1::Quota { hits_per_second: merchant.hits_per_second, streams: merchant.streams }),
             spread: merchant.spread.into(),
             version: merchant.version,
-            created_at: Some(time(merchant.created_at)),
+            created_at: Some(wire_time(merchant.created_at)),
         }
     }
 }
@@ -156,8 +156,8 @@ impl From<&Key> for v1::Key {
             merchant_id: key.merchant.map_or(0, |id| id.0),
             data_stream_id: key.data_stream.map_or(0, |id| id.0),
             hash: Vec::new(),
-            created_at: Some(time(key.created_at)),
-            revoked_at: key.revoked_at.map(time),
+            created_at: Some(wire_time(key.created_at)),
+            revoked_at: key.revoked_at.map(wire_time),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Change {
     fn message(&self, of_item: fn(&Item) -> v1::Item) -> v1::Change {
         v1::Change {
             version: self.version,
-            at: Some(time(self.at)),
+            at: Some(wire_time(self.at)),
             author: self.author.to_string(),
             merchant_id: self.merchant.map_or(0, |id| id.0),
             summary: self.summary.clone(),
@@ -229,13 +229,6 @@ impl TryFrom<v1::Change> for Change {
 }
 
 const MILLI_NANOS: i32 = 1_000_000;
-
-fn time(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: time.0.div_euclid(1_000),
-        nanos: time.0.rem_euclid(1_000) as i32 * MILLI_NANOS,
-    }
-}
 
 fn read_time(time: Option<prost_types::Timestamp>) -> Timestamp {
     let time = time.unwrap_or_default();

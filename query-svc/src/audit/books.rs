@@ -4,10 +4,8 @@ use aggregate::Merge;
 use keyspace::fate::Fates;
 use keyspace::record::{self, Entry};
 use model::{Fate, Hour, MerchantId, Refusal, Timestamp};
-use proto::v1;
 use proto::wire::BatchRef;
-
-use crate::merge::wire_time;
+use proto::{v1, wire_time};
 
 /// What the log says: accepted and refused hits of one merchant by the hour in which they were received.
 #[derive(Debug, Default)]

@@ -129,7 +129,7 @@ fn id(row: &v1::Row) -> Id {
 }
 
 fn gone((start, dimensions): &Id) -> v1::Row {
-    let start = crate::merge::wire_time(model::Timestamp(*start));
+    let start = proto::wire_time(model::Timestamp(*start));
     v1::Row { start: Some(start), dimensions: dimensions.clone(), numbers: Vec::new() }
 }
 

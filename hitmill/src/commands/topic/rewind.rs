@@ -5,7 +5,6 @@ use eventlog::EventLog;
 use host::Platform;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{Generation, Partition};
-use prost_types::Timestamp;
 use rollup_svc::rewind::{self, Place};
 use serde::Serialize;
 
@@ -94,12 +93,7 @@ async fn rows(log: &dyn EventLog, places: &[Place]) -> anyhow::Result<Vec<Row>> 
     let mut rows = Vec::with_capacity(places.len());
     for place in places {
         let oldest = log.read(place.partition, place.first, 1).await?.entries.into_iter().next();
-        let time = |at: model::Timestamp| {
-            shown::time(Some(&Timestamp {
-                seconds: at.0.div_euclid(1_000),
-                nanos: at.0.rem_euclid(1_000) as i32 * 1_000_000,
-            }))
-        };
+        let time = |at| shown::time(Some(&proto::wire_time(at)));
         rows.push(Row {
             partition: place.partition.0,
             log_begins: oldest.and_then(|entry| time(entry.appended_at)),
