@@ -20,13 +20,14 @@ mod writer;
 
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use disk::Disk;
 use model::{Invalid, Partition, Position, Timestamp};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::home::Home;
 use self::recovery::{Recovered, recover};
@@ -44,7 +45,7 @@ pub struct EmbeddedLog {
     room: Arc<Semaphore>,
     max_queued_bytes: u32,
     // Last, so that the directory stays locked until the writers have ended.
-    _home: Home,
+    home: Home,
 }
 
 /// Where the time comes from.
@@ -53,8 +54,9 @@ type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Debug)]
 struct Opened {
     shared: Arc<Shared>,
-    // Both are there until the log is dropped.
-    commands: Option<mpsc::Sender<Command>>,
+    /// There until the log is dropped.
+    commands: Option<mpsc::UnboundedSender<Command>>,
+    /// `None` also where it is a task.
     writer: Option<JoinHandle<()>>,
 }
 
@@ -66,11 +68,22 @@ impl EmbeddedLog {
         settings: &Settings,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::open_on(Arc::new(disk::System), directory, settings, now)
+    }
+
+    /// The same on any disk. On one whose calls take no time nothing runs on threads: it must be opened within a runtime of
+    /// tokio, where its writers are tasks.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        directory: impl AsRef<Path>,
+        settings: &Settings,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Self> {
         if settings.partitions == 0 {
             return Err(Invalid::new("number of partitions", "0", "a whole number from 1 to 65535").into());
         }
         let now: Now = Arc::new(now);
-        let mut home = Home::open(directory.as_ref(), settings.partitions)?;
+        let mut home = Home::open(disk, directory.as_ref(), settings.partitions)?;
         let recovered = recover_all(&home, settings, &now)?;
         if home.fresh {
             if recovered.iter().any(|(shared, _)| shared.end() > 0) {
@@ -85,7 +98,7 @@ impl EmbeddedLog {
             partitions: Vec::with_capacity(recovered.len()),
             room: Arc::new(Semaphore::new(max_queued_bytes)),
             max_queued_bytes: max_queued_bytes as u32,
-            _home: home,
+            home,
         };
         for (shared, writer) in recovered {
             log.partitions.push(Opened::start(shared, writer)?);
@@ -98,6 +111,23 @@ impl EmbeddedLog {
         self.partitions.get(usize::from(partition.0)).ok_or(missing)
     }
 
+    /// Runs file reads where they do not hold up the tasks of the runtime: a cold disk takes tens of milliseconds.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if !self.home.disk.waits() {
+            return read();
+        }
+        match tokio::task::spawn_blocking(read).await {
+            Ok(result) => result,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => panic::resume_unwind(panic),
+                Err(_) => Err(Error::Closed),
+            },
+        }
+    }
+
     fn queued(&self) {
         let queued = self.max_queued_bytes as usize - self.room.available_permits();
         metrics::gauge!("hitmill_log_queue_bytes").set(queued as f64);
@@ -106,11 +136,15 @@ impl EmbeddedLog {
 
 impl Opened {
     fn start(shared: Arc<Shared>, writer: Writer) -> Result<Self> {
-        let (commands, queue) = mpsc::channel();
+        let (commands, queue) = mpsc::unbounded_channel();
+        if !writer.disk.waits() {
+            tokio::spawn(writer.run_as_task(queue));
+            return Ok(Self { shared, commands: Some(commands), writer: None });
+        }
         let name = format!("log-{}", shared.partition);
         let writer = thread::Builder::new()
             .name(name.clone())
-            .spawn(move || writer.run(&queue))
+            .spawn(move || writer.run(queue))
             .map_err(|source| Error::Io { doing: "start", place: format!("thread {name}"), source })?;
         Ok(Self { shared, commands: Some(commands), writer: Some(writer) })
     }
@@ -154,7 +188,7 @@ impl EventLog for EmbeddedLog {
             return Ok(chunk);
         }
         let shared = Arc::clone(shared);
-        blocking(move || shared.read_files(entry, max_bytes)).await
+        self.blocking(move || shared.read_files(entry, max_bytes)).await
     }
 
     async fn wait(&self, partition: Partition, from: Position) -> Result<()> {
@@ -173,7 +207,7 @@ impl EventLog for EmbeddedLog {
 
     async fn at_or_after(&self, partition: Partition, time: Timestamp) -> Result<Position> {
         let shared = Arc::clone(&self.opened(partition)?.shared);
-        blocking(move || shared.at_or_after(time)).await.map(Position::of_entry)
+        self.blocking(move || shared.at_or_after(time)).await.map(Position::of_entry)
     }
 
     async fn release(&self, partition: Partition, floor: Position) -> Result<()> {
@@ -204,17 +238,17 @@ fn recover_all(home: &Home, settings: &Settings, now: &Now) -> Result<Vec<(Arc<S
         age_ms: settings.retain_age_ms,
         bytes: settings.retain_bytes.map(|bytes| bytes / u64::from(settings.partitions)),
     };
+    let one = |partition| {
+        let directory = home.directory(partition);
+        let recovered = recover(&home.disk, &directory, partition, home.fresh, now())?;
+        Ok(ready(home, partition, directory, recovered, settings, retention, now))
+    };
+    let partitions = (0..settings.partitions).map(Partition);
+    if !home.disk.waits() {
+        return partitions.map(one).collect();
+    }
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..settings.partitions)
-            .map(|number| {
-                let partition = Partition(number);
-                let directory = home.directory(partition);
-                scope.spawn(move || {
-                    let recovered = recover(&directory, partition, home.fresh, now())?;
-                    Ok(ready(partition, directory, recovered, settings, retention, now))
-                })
-            })
-            .collect();
+        let threads: Vec<_> = partitions.map(|partition| scope.spawn(move || one(partition))).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
@@ -223,6 +257,7 @@ fn recover_all(home: &Home, settings: &Settings, now: &Now) -> Result<Vec<(Arc<S
 }
 
 fn ready(
+    home: &Home,
     partition: Partition,
     directory: PathBuf,
     recovered: Recovered,
@@ -233,6 +268,7 @@ fn ready(
     let Recovered { segments, last: segment, file, last_at } = recovered;
     let shared = Arc::new(Shared::new(partition, segments, segment.end(), settings.tail_bytes));
     let writer = Writer {
+        disk: Arc::clone(&home.disk),
         shared: Arc::clone(&shared),
         directory,
         segment_bytes: settings.segment_bytes,
@@ -245,17 +281,6 @@ fn ready(
         encoder: Default::default(),
     };
     (shared, writer)
-}
-
-/// Runs file reads where they do not hold up the tasks of the runtime: a cold disk takes tens of milliseconds.
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(result) => result,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            Err(_) => Err(Error::Closed),
-        },
-    }
 }
 
 /// The record that a position of this log names. Positions of other back ends are above all of them.

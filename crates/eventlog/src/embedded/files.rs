@@ -1,8 +1,9 @@
 //! Directories, names and syncs: what all files of the log have in common.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use disk::Disk;
 
 use crate::{Error, Result};
 
@@ -18,16 +19,23 @@ pub(super) fn damaged(path: &Path, offset: u64, what: impl Into<String>) -> Erro
 }
 
 /// Makes the names in a directory durable: a new file that was synced itself can still lose its name in a crash.
-pub(super) fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(failed("sync", path))
+pub(super) fn sync_directory(disk: &dyn Disk, path: &Path) -> Result<()> {
+    disk.sync_directory(path).map_err(failed("sync", path))
 }
 
 /// Creates a directory with all that lead to it, durably.
-pub(super) fn create_directory(path: &Path) -> Result<()> {
+pub(super) fn create_directory(disk: &dyn Disk, path: &Path) -> Result<()> {
     let path = std::path::absolute(path).map_err(failed("find", path))?;
-    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
-    fs::create_dir_all(&path).map_err(failed("create", &path))?;
-    missing.iter().filter_map(|created| created.parent()).try_for_each(sync_directory)
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !disk.exists(ancestor)).collect();
+    for directory in missing.into_iter().rev() {
+        match disk.create_directory(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("create", directory)(error));
+            }
+            _ => directory.parent().map_or(Ok(()), |parent| sync_directory(disk, parent))?,
+        }
+    }
+    Ok(())
 }
 
 /// The file name of the segment that starts with entry `first`.
@@ -36,10 +44,9 @@ pub(super) fn segment_path(directory: &Path, first: u64) -> PathBuf {
 }
 
 /// First entries of the segments in a directory, rising. Other files are left alone.
-pub(super) fn segment_firsts(directory: &Path) -> Result<Vec<u64>> {
+pub(super) fn segment_firsts(disk: &dyn Disk, directory: &Path) -> Result<Vec<u64>> {
     let mut firsts = Vec::new();
-    for file in fs::read_dir(directory).map_err(failed("list", directory))? {
-        let name = file.map_err(failed("list", directory))?.file_name();
+    for name in disk.list(directory).map_err(failed("list", directory))? {
         let first =
             name.to_str().and_then(|name| name.strip_suffix(".log")).filter(|digits| digits.len() == 20);
         firsts.extend(first.and_then(|digits| digits.parse::<u64>().ok()));

@@ -6,10 +6,11 @@
 //! p00000/     segments of partition 0
 //! ```
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use disk::{Disk, Lock, Mode};
 use model::Partition;
 
 use super::files::{create_directory, failed, sync_directory};
@@ -20,28 +21,30 @@ const FORMAT: &str = "1";
 /// The locked directory of a log.
 #[derive(Debug)]
 pub(super) struct Home {
+    pub(super) disk: Arc<dyn Disk>,
     path: PathBuf,
     /// Whether the log is being made: its meta file is not there yet.
     pub(super) fresh: bool,
     // Held for its lock, which the system releases with the file, also when the process is killed.
-    _lock: File,
+    _lock: Box<dyn Lock>,
 }
 
 impl Home {
     /// Takes the directory for this process, creating what is missing.
-    pub(super) fn open(path: &Path, partitions: u16) -> Result<Self> {
-        create_directory(path)?;
-        let lock = lock(path)?;
+    pub(super) fn open(disk: Arc<dyn Disk>, path: &Path, partitions: u16) -> Result<Self> {
+        create_directory(&*disk, path)?;
+        let lock = lock(&*disk, path)?;
         let meta = path.join("meta");
-        let fresh = match fs::read_to_string(&meta) {
-            Ok(text) => check(&meta, &text, partitions).map(|()| false)?,
+        let fresh = match disk::read(&*disk, &meta) {
+            Ok(text) => check(&meta, &String::from_utf8_lossy(&text), partitions).map(|()| false)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => return Err(failed("read", &meta)(error)),
         };
-        let home = Self { path: path.to_owned(), fresh, _lock: lock };
+        let home = Self { disk, path: path.to_owned(), fresh, _lock: lock };
         if fresh {
-            (0..partitions)
-                .try_for_each(|partition| create_directory(&home.directory(Partition(partition))))?;
+            (0..partitions).try_for_each(|partition| {
+                create_directory(&*home.disk, &home.directory(Partition(partition)))
+            })?;
         }
         Ok(home)
     }
@@ -54,32 +57,27 @@ impl Home {
     /// Writes down what is fixed from now on.
     pub(super) fn settle(&mut self, partitions: u16) -> Result<()> {
         let (new, meta) = (self.path.join("meta.new"), self.path.join("meta"));
-        File::create(&new)
-            .and_then(|mut file| {
-                writeln!(file, "hitmill-log format={FORMAT} partitions={partitions}")?;
+        let text = format!("hitmill-log format={FORMAT} partitions={partitions}\n");
+        self.disk
+            .open(&new, Mode::Create)
+            .and_then(|file| {
+                file.write_all_at(text.as_bytes(), 0)?;
                 file.sync_all()
             })
             .map_err(failed("write", &new))?;
-        fs::rename(&new, &meta).map_err(failed("create", &meta))?;
-        sync_directory(&self.path)?;
+        self.disk.rename(&new, &meta).map_err(failed("create", &meta))?;
+        sync_directory(&*self.disk, &self.path)?;
         self.fresh = false;
         Ok(())
     }
 }
 
-fn lock(directory: &Path) -> Result<File> {
+fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn Lock>> {
     let path = directory.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
-    }
+    disk.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Error::InUse { path: directory.display().to_string() },
+        _ => failed("lock", &path)(error),
+    })
 }
 
 fn check(meta: &Path, text: &str, wanted: u16) -> Result<()> {

@@ -4,10 +4,10 @@
 //! read. Only the last one can have a torn tail: bytes of records whose appends never returned.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use disk::{Disk, File, Mode};
 use model::{Partition, Timestamp};
 
 use super::files::{damaged, failed, segment_firsts, segment_path, sync_directory};
@@ -26,62 +26,69 @@ pub(super) struct Recovered {
     /// The last of them.
     pub(super) last: Arc<Segment>,
     /// Its file.
-    pub(super) file: File,
+    pub(super) file: Box<dyn File>,
     /// When the last record was appended; no later record may say an earlier time.
     pub(super) last_at: Timestamp,
 }
 
 /// Opens the segments of a partition. One without any is right only while the log is being made (`fresh`).
 pub(super) fn recover(
+    disk: &Arc<dyn Disk>,
     directory: &Path,
     partition: Partition,
     fresh: bool,
     now: Timestamp,
 ) -> Result<Recovered> {
-    let firsts = segment_firsts(directory)?;
+    let firsts = segment_firsts(&**disk, directory)?;
     let Some((&last, sealed)) = firsts.split_last() else {
         if !fresh {
             let place = directory.display().to_string();
             return Err(Error::Corrupt { place, what: "it has no segment at all".to_owned() });
         }
-        let (segment, file) = Segment::create(directory, partition, 0, now)?;
+        let (segment, file) = Segment::create(disk, directory, partition, 0, now)?;
         let last = Arc::new(segment);
         return Ok(Recovered { segments: VecDeque::from([Arc::clone(&last)]), last, file, last_at: now });
     };
     let mut segments = VecDeque::with_capacity(firsts.len());
     for (&first, &end) in sealed.iter().zip(&firsts[1..]) {
         let path = segment_path(directory, first);
-        let bytes = path.metadata().map_err(failed("look at", &path))?.len();
-        segments.push_back(Arc::new(Segment::existing(directory, partition, first, end, bytes)));
+        let bytes =
+            disk.open(&path, Mode::Read).and_then(|file| file.len()).map_err(failed("look at", &path))?;
+        segments.push_back(Arc::new(Segment::existing(disk, directory, partition, first, end, bytes)));
     }
-    let (segment, file, last_at) = match open_last(directory, partition, last)? {
+    let (segment, file, last_at) = match open_last(disk, directory, partition, last)? {
         Some((segment, file)) => {
-            let last_at = scan(&segment, &file)?;
+            let last_at = scan(&segment, &*file)?;
             (segment, file, last_at)
         }
         None => {
             // The segment was never finished, so it has no record. Its time must still not be before its elder's.
             tracing::warn!(file = %segment_path(directory, last).display(), "made a segment anew that was never finished");
             let at = segments.back().map_or(Ok(now), |elder| elder.last_at().map(|last| last.max(now)))?;
-            let (segment, file) = Segment::create(directory, partition, last, at)?;
+            let (segment, file) = Segment::create(disk, directory, partition, last, at)?;
             (segment, file, at)
         }
     };
     // The last process may have been killed before its sync: what is read from here on must be as durable as any other.
     file.sync_all().map_err(failed("sync", segment.path()))?;
-    sync_directory(directory)?;
+    sync_directory(&**disk, directory)?;
     let last = Arc::new(segment);
     segments.push_back(Arc::clone(&last));
     Ok(Recovered { segments, last, file, last_at })
 }
 
 /// The last segment with all its bytes, or nothing if the process ended while it was making it.
-fn open_last(directory: &Path, partition: Partition, first: u64) -> Result<Option<(Segment, File)>> {
+fn open_last(
+    disk: &Arc<dyn Disk>,
+    directory: &Path,
+    partition: Partition,
+    first: u64,
+) -> Result<Option<(Segment, Box<dyn File>)>> {
     let path = segment_path(directory, first);
-    let file = File::options().read(true).write(true).open(&path).map_err(failed("open", &path))?;
-    let bytes = file.metadata().map_err(failed("look at", &path))?.len();
-    let segment = Segment::existing(directory, partition, first, first, bytes);
-    match segment.header(&file) {
+    let file = disk.open(&path, Mode::Write).map_err(failed("open", &path))?;
+    let bytes = file.len().map_err(failed("look at", &path))?;
+    let segment = Segment::existing(disk, directory, partition, first, first, bytes);
+    match segment.header(&*file) {
         Ok(_) => Ok(Some((segment, file))),
         // The header is synced before the first record is written: a file with more was whole once.
         Err(Error::Corrupt { .. }) if bytes <= HEADER_BYTES as u64 => Ok(None),
@@ -90,7 +97,7 @@ fn open_last(directory: &Path, partition: Partition, first: u64) -> Result<Optio
 }
 
 /// Checks every record of the last segment, cuts off a torn tail, and gives the time of the last record.
-fn scan(segment: &Segment, file: &File) -> Result<Timestamp> {
+fn scan(segment: &Segment, file: &dyn File) -> Result<Timestamp> {
     let header = segment.header(file)?;
     let bytes = segment.bytes();
     let start = Place { entry: segment.first(), offset: HEADER_BYTES as u64 };
@@ -116,7 +123,7 @@ fn scan(segment: &Segment, file: &File) -> Result<Timestamp> {
 }
 
 /// Cuts the segment off at a record that does not fit, unless that record had been durable once.
-fn cut(segment: &Segment, file: &File, walk: &mut Walk<'_>, what: &str) -> Result<()> {
+fn cut(segment: &Segment, file: &dyn File, walk: &mut Walk<'_>, what: &str) -> Result<()> {
     let Place { offset, .. } = walk.place();
     if walk.was_durable()? {
         let what = format!("{what}, and later flushes follow it: this is damage and not a torn tail");

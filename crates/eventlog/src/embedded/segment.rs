@@ -11,12 +11,11 @@
 //! 36  frames
 //! ```
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, BufMut};
+use disk::{Disk, File, Mode};
 use model::{Partition, Position, Timestamp};
 use parking_lot::Mutex;
 
@@ -48,6 +47,7 @@ pub(super) struct Header {
 /// segments than a process may have files.
 #[derive(Debug)]
 pub(super) struct Segment {
+    disk: Arc<dyn Disk>,
     partition: Partition,
     path: PathBuf,
     first: u64,
@@ -66,10 +66,18 @@ struct Extent {
 
 impl Segment {
     /// A segment that is there: entries `first` to `end`, in the first `bytes` bytes of the file.
-    pub(super) fn existing(directory: &Path, partition: Partition, first: u64, end: u64, bytes: u64) -> Self {
+    pub(super) fn existing(
+        disk: &Arc<dyn Disk>,
+        directory: &Path,
+        partition: Partition,
+        first: u64,
+        end: u64,
+        bytes: u64,
+    ) -> Self {
         let path = segment_path(directory, first);
         let index = Index::new(Place { entry: first, offset: HEADER_BYTES as u64 });
         Self {
+            disk: Arc::clone(disk),
             partition,
             path,
             first,
@@ -80,28 +88,25 @@ impl Segment {
 
     /// Makes a new, empty one, durably. A file of that name has no records: it is left from an attempt that failed.
     pub(super) fn create(
+        disk: &Arc<dyn Disk>,
         directory: &Path,
         partition: Partition,
         first: u64,
         at: Timestamp,
-    ) -> Result<(Self, File)> {
-        let segment = Self::existing(directory, partition, first, first, HEADER_BYTES as u64);
+    ) -> Result<(Self, Box<dyn File>)> {
+        let segment = Self::existing(disk, directory, partition, first, first, HEADER_BYTES as u64);
         let path = &segment.path;
         let header = encode_header(partition, first, at);
-        let file = File::options()
-            .create(true)
-            .truncate(true)
-            .read(true)
-            .write(true)
-            .open(path)
+        let file = disk
+            .open(path, Mode::Create)
             .and_then(|file| {
                 file.write_all_at(&header, 0)?;
                 file.sync_all()?;
                 Ok(file)
             })
             .map_err(failed("create", path))?;
-        sync_directory(directory)?;
-        segment.header(&file)?;
+        sync_directory(&**disk, directory)?;
+        segment.header(&*file)?;
         Ok((segment, file))
     }
 
@@ -134,12 +139,12 @@ impl Segment {
     pub(super) fn created_at(&self) -> Result<Timestamp> {
         match self.header.get() {
             Some(header) => Ok(header.created_at),
-            None => Ok(self.header(&self.open()?)?.created_at),
+            None => Ok(self.header(&*self.open()?)?.created_at),
         }
     }
 
     /// Its header, read from the file the first time.
-    pub(super) fn header(&self, file: &File) -> Result<Header> {
+    pub(super) fn header(&self, file: &dyn File) -> Result<Header> {
         if let Some(header) = self.header.get() {
             return Ok(*header);
         }
@@ -155,7 +160,7 @@ impl Segment {
         let file = self.open()?;
         let (start, bytes, end) = self.look_up(from);
         let ahead = max_bytes.clamp(HEADS_AHEAD, RECORDS_AHEAD);
-        let mut walk = Walk::new(&self.path, &file, self.header(&file)?.seed, bytes, start, ahead);
+        let mut walk = Walk::new(&self.path, &*file, self.header(&*file)?.seed, bytes, start, ahead);
         let mut budget = max_bytes;
         let mut entries = Vec::new();
         while walk.place().entry < end {
@@ -182,7 +187,7 @@ impl Segment {
     pub(super) fn at_or_after(&self, time: Timestamp) -> Result<Option<u64>> {
         let file = self.open()?;
         let (start, bytes, end) = self.look_up(self.first);
-        let mut walk = Walk::new(&self.path, &file, self.header(&file)?.seed, bytes, start, HEADS_AHEAD);
+        let mut walk = Walk::new(&self.path, &*file, self.header(&*file)?.seed, bytes, start, HEADS_AHEAD);
         while walk.place().entry < end {
             let head = walk.head()?;
             if head.appended_at >= time {
@@ -197,8 +202,8 @@ impl Segment {
     pub(super) fn last_at(&self) -> Result<Timestamp> {
         let file = self.open()?;
         let (start, bytes, end) = self.look_up(self.first);
-        let Header { created_at: mut last, seed } = self.header(&file)?;
-        let mut walk = Walk::new(&self.path, &file, seed, bytes, start, HEADS_AHEAD);
+        let Header { created_at: mut last, seed } = self.header(&*file)?;
+        let mut walk = Walk::new(&self.path, &*file, seed, bytes, start, HEADS_AHEAD);
         while walk.place().entry < end {
             let head = walk.head()?;
             last = head.appended_at;
@@ -209,12 +214,12 @@ impl Segment {
 
     /// Deletes the file, durably. Who is reading it reads on.
     pub(super) fn delete(&self) -> Result<()> {
-        fs::remove_file(&self.path).map_err(failed("delete", &self.path))?;
-        self.path.parent().map_or(Ok(()), sync_directory)
+        self.disk.remove(&self.path).map_err(failed("delete", &self.path))?;
+        self.path.parent().map_or(Ok(()), |parent| sync_directory(&*self.disk, parent))
     }
 
-    fn open(&self) -> Result<File> {
-        File::open(&self.path).map_err(failed("open", &self.path))
+    fn open(&self) -> Result<Box<dyn File>> {
+        self.disk.open(&self.path, Mode::Read).map_err(failed("open", &self.path))
     }
 
     fn look_up(&self, from: u64) -> (Place, u64, u64) {

@@ -1,7 +1,7 @@
-use std::fs::File;
 use std::path::Path;
 
 use bytes::Bytes;
+use disk::File;
 
 use super::files::{damaged, failed};
 use super::frame::{HEAD_BYTES, Head, MAGIC};
@@ -23,7 +23,7 @@ impl<'a> Walk<'a> {
     /// Starts at a place of a file of `limit` bytes.
     pub(super) fn new(
         path: &'a Path,
-        file: &'a File,
+        file: &'a dyn File,
         seed: u32,
         limit: u64,
         place: Place,

@@ -1,11 +1,11 @@
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+
+use disk::File;
 
 /// Reads a file forwards with few calls: what was read ahead is kept and handed out in borrowed pieces.
 #[derive(Debug)]
 pub(super) struct Window<'a> {
-    file: &'a File,
+    file: &'a dyn File,
     /// Nothing at or after this offset is read: it may be in the middle of being written.
     limit: u64,
     /// How much to read at once, at least.
@@ -17,7 +17,7 @@ pub(super) struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// Looks at the first `limit` bytes of a file.
-    pub(super) fn new(file: &'a File, limit: u64, ahead: usize) -> Self {
+    pub(super) fn new(file: &'a dyn File, limit: u64, ahead: usize) -> Self {
         Self { file, limit, ahead, start: 0, buffer: Vec::new(), filled: 0 }
     }
 

@@ -1,14 +1,13 @@
 use std::collections::VecDeque;
-use std::fs::{self, File};
 use std::io;
 use std::iter;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use bytes::Bytes;
+use disk::{Disk, File};
 use model::{Position, Timestamp};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Now;
@@ -41,8 +40,9 @@ pub(super) struct Append {
     pub(super) _room: OwnedSemaphorePermit,
 }
 
-/// The one who appends to a partition, on a thread of its own.
+/// The one who appends to a partition, on a thread or task of its own.
 pub(super) struct Writer {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) shared: Arc<Shared>,
     pub(super) directory: std::path::PathBuf,
     pub(super) segment_bytes: u64,
@@ -50,7 +50,7 @@ pub(super) struct Writer {
     pub(super) now: Now,
     /// The last segment and its file.
     pub(super) segment: Arc<Segment>,
-    pub(super) file: File,
+    pub(super) file: Box<dyn File>,
     /// The time of the last record: the clock may go back, the log does not.
     pub(super) last_at: Timestamp,
     /// Bytes of a failed write may be behind the durable ones.
@@ -60,22 +60,33 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Works until everyone who sends commands is gone, and all of them are carried out.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        while let Ok(first) = commands.recv() {
-            let mut group = VecDeque::new();
-            let mut retain = Vec::new();
-            // Everything that came in during the last sync shares the next one.
-            for command in iter::once(first).chain(commands.try_iter()) {
-                match command {
-                    Command::Append(append) => group.push_back(append),
-                    Command::Retain(done) => retain.push(done),
-                }
+    pub(super) fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        while let Some(first) = commands.blocking_recv() {
+            self.carry_out(first, &mut commands);
+        }
+    }
+
+    /// The same, where the disk never waits.
+    pub(super) async fn run_as_task(mut self, mut commands: UnboundedReceiver<Command>) {
+        while let Some(first) = commands.recv().await {
+            self.carry_out(first, &mut commands);
+        }
+    }
+
+    fn carry_out(&mut self, first: Command, more: &mut UnboundedReceiver<Command>) {
+        let mut group = VecDeque::new();
+        let mut retain = Vec::new();
+        // Everything that came in during the last sync shares the next one.
+        for command in iter::once(first).chain(iter::from_fn(|| more.try_recv().ok())) {
+            match command {
+                Command::Append(append) => group.push_back(append),
+                Command::Retain(done) => retain.push(done),
             }
-            self.commit(group);
-            for done in retain {
-                // Who asked may have gone; nothing depends on the answer.
-                let _ = done.send(self.retain());
-            }
+        }
+        self.commit(group);
+        for done in retain {
+            // Who asked may have gone; nothing depends on the answer.
+            let _ = done.send(self.retain());
         }
     }
 
@@ -117,7 +128,7 @@ impl Writer {
 
     /// Writes records behind the durable ones until the segment is full.
     fn write(&mut self, group: &VecDeque<Append>) -> Result<Run> {
-        let seed = self.segment.header(&self.file)?.seed;
+        let seed = self.segment.header(&*self.file)?.seed;
         let first = self.segment.end();
         let mut run = Run { stamps: Vec::with_capacity(group.len()), bytes: self.segment.bytes(), raw: 0 };
         let mut written = run.bytes;
@@ -149,7 +160,7 @@ impl Writer {
     fn sync(&self) {
         let started = Instant::now();
         if let Err(error) = self.file.sync_data() {
-            give_up(&self.segment, &error);
+            self.give_up(&error);
         }
         metrics::counter!("hitmill_log_fsyncs_total").increment(1);
         metrics::histogram!("hitmill_log_fsync_seconds").record(started.elapsed());
@@ -179,7 +190,7 @@ impl Writer {
     /// Goes on in a new segment. The old one is durable: every run ends with a sync.
     fn seal(&mut self) -> Result<()> {
         let (first, at) = (self.segment.end(), self.tick());
-        match Segment::create(&self.directory, self.shared.partition, first, at) {
+        match Segment::create(&self.disk, &self.directory, self.shared.partition, first, at) {
             Ok((segment, file)) => {
                 self.segment = Arc::new(segment);
                 self.file = file;
@@ -187,7 +198,7 @@ impl Writer {
             Err(error) => {
                 // Even after a failed sync it is safe to go on: the file has no record, and the next attempt starts
                 // from an empty one. What cannot be deleted here, it overwrites.
-                let _ = fs::remove_file(segment_path(&self.directory, first));
+                let _ = self.disk.remove(&segment_path(&self.directory, first));
                 return Err(error);
             }
         }
@@ -203,7 +214,7 @@ impl Writer {
     fn undo(&mut self) -> Result<()> {
         self.file.set_len(self.segment.bytes()).map_err(failed("cut", self.segment.path()))?;
         if let Err(error) = self.file.sync_all() {
-            give_up(&self.segment, &error);
+            self.give_up(&error);
         }
         self.torn = false;
         Ok(())
@@ -217,6 +228,15 @@ impl Writer {
         self.last_at = self.last_at.max((self.now)());
         self.last_at
     }
+
+    /// Ends the process. After a failed sync nothing is known about what is on the disk: the system may have dropped the
+    /// dirty pages and marked them clean, so that a second sync would succeed without having written them. Only a new
+    /// process, which reads the files back, can know.
+    fn give_up(&self, error: &io::Error) -> ! {
+        let file = self.segment.path().display();
+        tracing::error!(%file, %error, "failed to sync the event log: ending the process");
+        self.disk.end_process()
+    }
 }
 
 /// Records that were written and not yet synced.
@@ -225,14 +245,6 @@ struct Run {
     /// The length of the file with them.
     bytes: u64,
     raw: usize,
-}
-
-/// Ends the process. After a failed sync nothing is known about what is on the disk: the system may have dropped the
-/// dirty pages and marked them clean, so that a second sync would succeed without having written them. Only a new
-/// process, which reads the files back, can know.
-fn give_up(segment: &Segment, error: &io::Error) -> ! {
-    tracing::error!(file = %segment.path().display(), %error, "failed to sync the event log: ending the process");
-    std::process::abort()
 }
 
 /// The same failure for one more of those who wait.
