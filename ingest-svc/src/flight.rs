@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::desk::Report;
 use crate::refusals::Refusals;

@@ -1,12 +1,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use futures::Stream;
 use parking_lot::Mutex;
 use proto::v1::server_frame::Frame;
 use proto::v1::{Ack, Credit, GoAway, Ready, ServerFrame};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 

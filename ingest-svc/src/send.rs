@@ -1,10 +1,10 @@
 //! Some batches at once, answered when they are durable.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use proto::v1::SendResponse;
 use proto::wire::RawSendRequest;
+use tokio::time::Instant;
 
 use crate::desk::Desk;
 use crate::door::recheck;

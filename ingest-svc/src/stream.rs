@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use catalog::Merchant;
 use proto::v1::GoAway;
 use proto::wire::{FrameRef, RawClientFrame};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, PollSemaphore};
 use tonic::{Code, Status, Streaming};
 
@@ -230,7 +230,7 @@ impl Stream {
             && let Some(since) = self.outbox.waiting_since()
         {
             let limit = Duration::from_millis(self.shared.settings.ack_timeout_ms);
-            self.patience = Some(Box::pin(tokio::time::sleep_until((since + limit).into())));
+            self.patience = Some(Box::pin(tokio::time::sleep_until(since + limit)));
         }
     }
 

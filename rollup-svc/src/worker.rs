@@ -8,7 +8,7 @@ mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eventlog::Entry;
 use hashbrown::HashSet;
@@ -16,6 +16,7 @@ use host::Platform;
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::record::{self, Entry as Recorded};
 use model::{Generation, MerchantId, Partition, Position, Timestamp};
+use tokio::time::Instant;
 
 use self::load::read;
 pub use self::reins::{Order, Reins};

@@ -1,9 +1,10 @@
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use store::Store;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use crate::{Item, Result, Snapshot, load};
 

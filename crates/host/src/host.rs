@@ -9,14 +9,13 @@ use axum::response::{IntoResponse, Response};
 use catalog::remote::{self, Remote};
 use futures::future::BoxFuture;
 use http::{StatusCode, header};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::health::Health;
 use crate::pages::{Shown, pages};
-use crate::server::Server;
+use crate::server::{Listen, Server};
 use crate::stack::{self, Methods};
 use crate::{Drains, Platform, Served, Service, Settings, telemetry};
 
@@ -104,7 +103,7 @@ impl Host {
     /// the store is made safe. Returns when nothing of it runs any more.
     pub async fn serve(
         mut self,
-        listener: TcpListener,
+        listener: impl Listen,
         signal: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         let address = listener.local_addr()?;

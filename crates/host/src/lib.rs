@@ -29,7 +29,7 @@ pub use feed::{Change, Feed, FeedEvent};
 pub use host::Host;
 pub use platform::{Backends, Platform};
 pub use prepared::{Prepared, prepare};
-pub use server::bind;
+pub use server::{Connection, Listen, bind};
 pub use service::{Drains, Served, Service};
 pub use settings::Settings;
 pub use signal::shutdown_signal;

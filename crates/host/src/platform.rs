@@ -93,7 +93,7 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
 
 impl Platform {
     /// A platform over these, which this process has for itself.
-    async fn over(
+    pub async fn over(
         log: Arc<dyn EventLog>,
         store: Arc<dyn Store>,
         clock: Clock,

@@ -1,6 +1,7 @@
 //! The port: who is let in, under which limits a connection is served, and how it is closed.
 
 mod gate;
+mod listen;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpConnectInfo;
 use tower::ServiceExt;
 
 use crate::Settings;
 use gate::Gate;
+pub use listen::{Connection, Listen};
 
 /// After a failure to accept (no file descriptors left): trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -65,7 +67,7 @@ impl Server {
     /// how many had to be cut off.
     pub(crate) async fn run(
         self,
-        listener: TcpListener,
+        listener: impl Listen,
         close: CancellationToken,
         limit: Duration,
     ) -> anyhow::Result<usize> {
@@ -93,7 +95,7 @@ impl Server {
         Ok(left)
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    fn admit(&self, stream: impl Connection, peer: SocketAddr, watcher: Watcher) {
         let Some(pass) = self.gate.enter(peer.ip()) else { return };
         let server = self.clone();
         tokio::spawn(async move {
@@ -109,9 +111,14 @@ impl Server {
         });
     }
 
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) -> anyhow::Result<()> {
+    async fn connection(
+        &self,
+        mut stream: impl Connection,
+        peer: SocketAddr,
+        watcher: Watcher,
+    ) -> anyhow::Result<()> {
         // Acks and credits are small and must not wait for more.
-        stream.set_nodelay(true)?;
+        stream.set_nodelay()?;
         let local = stream.local_addr().ok();
         tokio::time::timeout(self.first_byte, stream.readable()).await.context("nothing was sent")??;
         let app = self.app.clone().map_request(move |mut request: http::Request<Incoming>| {

@@ -1,12 +1,12 @@
 //! The beat of a member: its own task, so that nothing else that waits for the store holds it up.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keyspace::lease::{self, Member, MemberId};
 use store::{Batch, Store};
 use tokio::sync::{Notify, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How the beats of this member go.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Instant;
 
 use keyspace::lease::MemberId;
 use model::Partition;
+use tokio::time::Instant;
 
 use super::decide::Standing;
 use super::looking::View;

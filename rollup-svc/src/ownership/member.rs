@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use host::Platform;
 use keyspace::lease::{self, Lease, MemberId};
@@ -10,7 +10,7 @@ use model::Partition;
 use store::Batch;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::interval;
+use tokio::time::{Instant, interval};
 
 use super::beating::{Beater, Pulse};
 use super::changes::{Changes, Outcome};

@@ -1,12 +1,13 @@
 //! What the fold made, into the store.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use host::{Change, FeedEvent};
 use keyspace::checkpoint::{self, Checkpoint};
 use model::{Fate, MerchantId};
+use tokio::time::Instant;
 
 use super::Worker;
 use super::load::read;

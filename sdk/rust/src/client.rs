@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::core::client::{ClientCore, Profile};
 use crate::shared::Shared;
-use crate::{Hit, SendError, Stats, time};
+use crate::world::{World, random_id};
+use crate::{Hit, SendError, Stats};
 
 mod builder;
 mod port;
@@ -32,6 +33,7 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     shared: Arc<Shared<ClientCore>>,
+    world: Arc<dyn World>,
     client_id: String,
     flush_timeout: Duration,
     /// Closed when the driver has ended.
@@ -50,7 +52,7 @@ impl Client {
         if profile.opted_out {
             return;
         }
-        let now_ms = time::now_ms();
+        let now_ms = self.0.world.now_ms();
         let hit = hit.completed(now_ms, &profile.user_id, &profile.visitor_id);
         let bytes = hit.encoded_len();
         if bytes > HIT_BYTES {
@@ -83,9 +85,10 @@ impl Client {
 
     /// Hits are from somebody else from now on, who is not known yet: the user signed out.
     pub fn reset(&self) {
+        let visitor_id = random_id(&*self.0.world);
         self.change(|profile| {
             profile.user_id.clear();
-            profile.visitor_id = time::random_id();
+            profile.visitor_id = visitor_id;
         });
     }
 

@@ -10,11 +10,12 @@ mod segment;
 mod state;
 
 use std::collections::VecDeque;
-use std::fs::{File, TryLockError};
-use std::io::Result;
+use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::disk::{Disk as Device, Lock};
 use segment::{Record, Segment, Tail};
 use state::State;
 
@@ -30,13 +31,14 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 /// The queue directory, locked for this client.
 #[derive(Debug)]
 pub(crate) struct Disk {
+    device: Arc<dyn Device>,
     directory: PathBuf,
     state: State,
     sealed: VecDeque<Segment>,
     tail: Tail,
     number: u64,
     /// Holds the lock for as long as it is open.
-    _lock: File,
+    _lock: Box<dyn Lock>,
 }
 
 /// What an earlier run left behind.
@@ -55,49 +57,50 @@ pub(crate) struct Recovered {
 }
 
 /// What opening depends on beside the directory.
-#[derive(Debug)]
 pub(crate) struct Identity<'a> {
     /// The client that is asked for; else the one of the directory, or a new one.
     pub(crate) client_id: Option<&'a str>,
     /// This start of the machine, if it is known.
     pub(crate) boot_id: Option<&'a str>,
     /// Makes a client id.
-    pub(crate) new_id: fn() -> String,
+    pub(crate) new_id: &'a (dyn Fn() -> String + Sync),
     /// Makes an epoch larger than another.
-    pub(crate) new_epoch: fn(u64) -> u64,
+    pub(crate) new_epoch: &'a (dyn Fn(u64) -> u64 + Sync),
 }
 
 impl Disk {
     /// Opens the directory, making it if it is not there.
     pub(crate) fn open(
+        device: Arc<dyn Device>,
         directory: &Path,
         identity: &Identity<'_>,
     ) -> std::result::Result<(Self, Recovered), BuildError> {
         let failed = |source| BuildError::QueueDir { path: directory.to_owned(), source };
-        std::fs::create_dir_all(directory).map_err(failed)?;
-        let lock = File::create(directory.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(BuildError::QueueInUse { path: directory.to_owned() });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        let known = State::read(directory).map_err(failed)?;
+        create_all(&*device, directory).map_err(failed)?;
+        let lock = device.lock(&directory.join("lock")).map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => BuildError::QueueInUse { path: directory.to_owned() },
+            _ => failed(error),
+        })?;
+        let known = State::read(&*device, directory).map_err(failed)?;
         if let (Some(State { client_id: stored, .. }), Some(asked)) = (&known, identity.client_id)
             && stored != asked
         {
             let (stored, asked, path) = (stored.clone(), asked.to_owned(), directory.to_owned());
             return Err(BuildError::OtherClient { path, stored, asked });
         }
-        recover(directory, known, identity, lock).map_err(failed)
+        recover(device, directory, known, identity, lock).map_err(failed)
+    }
+
+    /// Whether writing to it takes time.
+    pub(crate) fn waits(&self) -> bool {
+        self.device.waits()
     }
 
     /// Writes down what the queue did. If it fails, the same journal, or one with more in it, may be given again.
     pub(crate) fn apply(&mut self, journal: &Journal) -> Result<()> {
         if self.state.profile() != *journal.profile {
             let state = self.state.with(&journal.profile);
-            state.write(&self.directory)?;
+            state.write(&*self.device, &self.directory)?;
             self.state = state;
         }
         if journal.wipe {
@@ -116,7 +119,7 @@ impl Disk {
     /// Deletes the oldest sealed files for as long as `gone` says so.
     fn delete_while(&mut self, gone: impl Fn(&Segment) -> bool) -> Result<()> {
         while let Some(segment) = self.sealed.front().filter(|segment| gone(segment)) {
-            segment.delete()?;
+            segment.delete(&*self.device)?;
             self.sealed.pop_front();
         }
         Ok(())
@@ -124,7 +127,7 @@ impl Disk {
 
     /// Goes on in a new file.
     fn roll(&mut self, told: Pos, next: Pos) -> Result<()> {
-        let mut tail = Tail::create(Segment::new(&self.directory, self.number + 1))?;
+        let mut tail = Tail::create(&*self.device, Segment::new(&self.directory, self.number + 1))?;
         tail.append(&[Record::told(told, next)])?;
         self.number += 1;
         self.sealed.push_back(std::mem::replace(&mut self.tail, tail).segment);
@@ -134,14 +137,15 @@ impl Disk {
 
 /// Reads the files of the directory, and starts a new one.
 fn recover(
+    device: Arc<dyn Device>,
     directory: &Path,
     known: Option<State>,
     identity: &Identity<'_>,
-    lock: File,
+    lock: Box<dyn Lock>,
 ) -> Result<(Disk, Recovered)> {
     let mut files = Files::default();
-    for number in Segment::numbers(directory)? {
-        files.read(Segment::new(directory, number), number)?;
+    for number in Segment::numbers(&*device, directory)? {
+        files.read(&*device, Segment::new(directory, number), number)?;
     }
     let known = known.unwrap_or_default();
     let same_boot = identity.boot_id.is_some_and(|boot| boot == known.boot_id);
@@ -154,11 +158,11 @@ fn recover(
             state.client_id = identity.client_id.map_or_else(identity.new_id, str::to_owned);
         }
         // Before any hit of the epoch is sent, so that none of them is ever given away again.
-        state.write(directory)?;
+        state.write(&*device, directory)?;
     }
     let next = files.next.max(Pos { epoch: state.epoch, seq: 1 });
     let number = files.number + 1;
-    let mut tail = Tail::create(Segment::new(directory, number))?;
+    let mut tail = Tail::create(&*device, Segment::new(directory, number))?;
     tail.append(&[Record::told(files.told, next)])?;
     let recovered = Recovered {
         client_id: state.client_id.clone(),
@@ -168,7 +172,19 @@ fn recover(
         hits: files.hits.into_iter().filter(|entry| entry.at > files.told).collect(),
     };
     let directory = directory.to_owned();
-    Ok((Disk { directory, state, sealed: files.segments, tail, number, _lock: lock }, recovered))
+    Ok((Disk { device, directory, state, sealed: files.segments, tail, number, _lock: lock }, recovered))
+}
+
+/// Makes a directory with all that lead to it.
+fn create_all(device: &dyn Device, directory: &Path) -> Result<()> {
+    let missing: Vec<_> = directory
+        .ancestors()
+        .take_while(|path| !path.as_os_str().is_empty() && !device.exists(path))
+        .collect();
+    missing.into_iter().rev().try_for_each(|path| match device.create_directory(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    })
 }
 
 /// What the files say together.
@@ -183,8 +199,8 @@ struct Files {
 }
 
 impl Files {
-    fn read(&mut self, mut segment: Segment, number: u64) -> Result<()> {
-        let (records, damaged) = segment.read()?;
+    fn read(&mut self, device: &dyn Device, mut segment: Segment, number: u64) -> Result<()> {
+        let (records, damaged) = segment.read(device)?;
         self.damaged |= damaged;
         for record in records {
             let at = record.at();

@@ -6,6 +6,8 @@ pub use hit::{Hit, Value};
 pub use proto::v1::{Codec, Context, RefusalReason};
 pub use sender::{ClientBatch, FrameAck, Refusal, Sender, SenderBuilder};
 pub use stats::{LinkState, Refusals, Stats};
+#[doc(hidden)]
+pub use world::{Later, World};
 
 mod client;
 mod sender;
@@ -19,9 +21,9 @@ mod disk;
 mod driver;
 mod server;
 mod shared;
-mod time;
 mod transport;
 mod wire;
+mod world;
 
 /// How this SDK names itself to the server.
 fn sdk() -> proto::v1::Sdk {

@@ -1,6 +1,7 @@
 //! The server: by a name, which may stand for several addresses.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::Status;
@@ -8,6 +9,7 @@ use tonic::codegen::http::uri::{Scheme, Uri};
 use tonic::transport::{Channel, Endpoint, Error as TransportError};
 
 use crate::error::BuildError;
+use crate::world::World;
 
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
@@ -23,6 +25,7 @@ const USUAL_PORT: u16 = 80;
 /// has gone, finds another, and many clients spread over all.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
+    world: Arc<dyn World>,
     origin: Uri,
     host: String,
     port: u16,
@@ -30,15 +33,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The server at this URL. Which of its addresses comes first follows from `random`.
-    pub(crate) fn parse(url: &str, random: u64) -> Result<Self, BuildError> {
+    /// The server at this URL, whose addresses come in an order that differs from client to client.
+    pub(crate) fn parse(url: &str, world: &Arc<dyn World>) -> Result<Self, BuildError> {
         let wrong = || BuildError::Address { address: url.to_owned() };
         let origin: Uri = url.parse().map_err(|_| wrong())?;
         let host = origin.host().filter(|_| origin.scheme() == Some(&Scheme::HTTP)).ok_or_else(wrong)?;
         let host = host.trim_matches(['[', ']']).to_owned();
         let port = origin.port_u16().unwrap_or(USUAL_PORT);
         // Within half, so that the turns to come do not overflow.
-        Ok(Self { origin, host, port, turn: random >> 1 })
+        let turn = world.random() >> 1;
+        Ok(Self { world: Arc::clone(world), origin, host, port, turn })
     }
 
     /// The same, for the next connection.
@@ -52,7 +56,7 @@ impl Server {
     pub(crate) async fn connect(&self) -> Result<Channel, Status> {
         let mut failure = format!("{} stands for no address", self.host);
         for address in self.addresses().await? {
-            match self.endpoint(address).map_err(unreachable)?.connect().await {
+            match self.world.connect(self.endpoint(address).map_err(unreachable)?).await {
                 Ok(channel) => return Ok(channel),
                 Err(error) => failure = chain(&error),
             }
@@ -62,10 +66,9 @@ impl Server {
 
     /// All addresses, the one whose turn it is first.
     async fn addresses(&self) -> Result<Vec<SocketAddr>, Status> {
-        let found = tokio::net::lookup_host((&*self.host, self.port)).await;
-        let found =
+        let found = self.world.look_up(self.host.clone(), self.port).await;
+        let mut addresses =
             found.map_err(|e| Status::unavailable(format!("failed to look {} up: {e}", self.host)))?;
-        let mut addresses: Vec<_> = found.collect();
         // A resolver that shuffles would make turns meaningless.
         addresses.sort_unstable();
         addresses.dedup();
@@ -108,14 +111,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::System;
+
+    fn parse(url: &str) -> Result<Server, BuildError> {
+        let world: Arc<dyn World> = Arc::new(System);
+        Server::parse(url, &world)
+    }
 
     #[test]
     fn addresses_are_checked_before_anything_is_sent() {
         for good in ["http://127.0.0.1:7700", "http://[::1]:7700", "http://hits.example"] {
-            assert!(Server::parse(good, 0).is_ok(), "{good}");
+            assert!(parse(good).is_ok(), "{good}");
         }
         for bad in ["", "127.0.0.1:7700", "https://hits.example", "ftp://hits.example", "http://", "/v1"] {
-            let error = Server::parse(bad, 0).unwrap_err().to_string();
+            let error = parse(bad).unwrap_err().to_string();
             assert!(error.contains(&format!("{bad:?}")), "{error}");
         }
     }
@@ -123,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn each_connection_begins_with_another_address() {
         // On every machine this has an address or two of its own.
-        let mut server = Server::parse("http://localhost:7700", u64::MAX).unwrap();
+        let mut server = Server { turn: u64::MAX >> 1, ..parse("http://localhost:7700").unwrap() };
         let all = server.addresses().await.unwrap();
         let mut first = Vec::new();
         for _ in 0..2 * all.len() {
@@ -139,7 +148,7 @@ mod tests {
         // IPv4 only: of the two addresses that localhost mostly has, one refuses.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut server = Server::parse(&format!("http://localhost:{port}"), 0).unwrap();
+        let mut server = parse(&format!("http://localhost:{port}")).unwrap();
         for _ in 0..2 {
             let next = server.next();
             let (connected, accepted) = tokio::join!(next.connect(), listener.accept());

@@ -12,7 +12,8 @@ use crate::core::queue::{Bounds, Queue};
 use crate::disk::{Disk, Identity, Recovered};
 use crate::server::Server;
 use crate::shared::Shared;
-use crate::{BuildError, driver, time};
+use crate::world::{System, World, random_id};
+use crate::{BuildError, driver};
 
 /// Ten megabytes, in memory and on the disk.
 const QUEUE_BYTES: usize = 10_000_000;
@@ -28,6 +29,7 @@ const ID_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until the client is built"]
 pub struct ClientBuilder {
+    world: Arc<dyn World>,
     address: String,
     key: String,
     client_id: Option<String>,
@@ -42,6 +44,7 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     pub(super) fn new(address: String, key: String) -> Self {
         Self {
+            world: Arc::new(System),
             address,
             key,
             client_id: None,
@@ -117,22 +120,29 @@ impl ClientBuilder {
         self
     }
 
+    /// Runs the client in another world than this machine: a simulation.
+    #[doc(hidden)]
+    pub fn world(mut self, world: Arc<dyn World>) -> Self {
+        self.world = world;
+        self
+    }
+
     /// Starts the client: on the present tokio run time, which must have time and I/O enabled, or on a thread of its own
     /// if there is none. The connection is made in the background: that the server is away is no error.
     pub fn build(self) -> Result<Client, BuildError> {
-        let server = Server::parse(&self.address, time::random_seed())?;
+        let server = Server::parse(&self.address, &self.world)?;
         self.check()?;
-        let boot_id = time::boot_id();
+        let boot_id = self.world.boot_id();
         let (disk, found) = match &self.queue_dir {
             None => (None, self.without_queue_dir()),
             Some(directory) => {
                 let identity = Identity {
                     client_id: self.client_id.as_deref(),
                     boot_id: boot_id.as_deref(),
-                    new_id: time::random_id,
-                    new_epoch: time::new_epoch,
+                    new_id: &|| random_id(&*self.world),
+                    new_epoch: &|than| self.world.new_epoch(than),
                 };
-                let (disk, found) = Disk::open(directory, &identity)?;
+                let (disk, found) = Disk::open(self.world.disk(), directory, &identity)?;
                 (Some(disk), found)
             }
         };
@@ -152,9 +162,9 @@ impl ClientBuilder {
 
     fn without_queue_dir(&self) -> Recovered {
         Recovered {
-            client_id: self.client_id.clone().unwrap_or_else(time::random_id),
+            client_id: self.client_id.clone().unwrap_or_else(|| random_id(&*self.world)),
             profile: Profile::default(),
-            next: Pos { epoch: time::new_epoch(0), seq: 1 },
+            next: Pos { epoch: self.world.new_epoch(0), seq: 1 },
             told: Pos::default(),
             hits: Vec::new(),
         }
@@ -162,7 +172,7 @@ impl ClientBuilder {
 
     fn start(self, server: Server, disk: Option<Disk>, found: Recovered) -> Result<Client, BuildError> {
         let mut queue = Queue::new(self.bounds, found.next, found.told);
-        queue.restore(found.hits, time::now_ms());
+        queue.restore(found.hits, self.world.now_ms());
         let core = ClientCore::new(queue, found.profile, self.max_delay, disk.is_some());
         let shared = Shared::new(core);
         let (driving, ended) = shared.driving();
@@ -175,7 +185,7 @@ impl ClientBuilder {
             context: Some(self.context),
             ..v1::Setup::default()
         };
-        let port = ClientPort::new(Arc::clone(&shared), setup, disk, self.codec);
+        let port = ClientPort::new(Arc::clone(&shared), Arc::clone(&self.world), setup, disk, self.codec);
         let start = shared.start();
         driver::spawn(async move {
             driver::run(port, server, start).await;
@@ -183,7 +193,7 @@ impl ClientBuilder {
         })
         .map_err(BuildError::Thread)?;
         let (client_id, flush_timeout) = (found.client_id, self.flush_timeout);
-        Ok(Client(Arc::new(Inner { shared, client_id, flush_timeout, ended })))
+        Ok(Client(Arc::new(Inner { shared, world: self.world, client_id, flush_timeout, ended })))
     }
 }
 

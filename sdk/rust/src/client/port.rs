@@ -9,13 +9,14 @@ use crate::core::{Core as _, Event, Step};
 use crate::disk::Disk;
 use crate::driver::Port;
 use crate::shared::Shared;
-use crate::time::{self, Dice};
 use crate::wire::{self, Outbound};
+use crate::world::{Dice, World};
 
 /// A client, as the driver sees it.
 #[derive(Debug)]
 pub(crate) struct ClientPort {
     shared: Arc<Shared<ClientCore>>,
+    world: Arc<dyn World>,
     setup: Setup,
     disk: Option<Disk>,
     codec: Codec,
@@ -25,11 +26,13 @@ pub(crate) struct ClientPort {
 impl ClientPort {
     pub(crate) fn new(
         shared: Arc<Shared<ClientCore>>,
+        world: Arc<dyn World>,
         setup: Setup,
         disk: Option<Disk>,
         codec: Codec,
     ) -> Self {
-        Self { shared, setup, disk, codec, dice: Dice::new(time::random_seed()) }
+        let dice = Dice::new(world.random());
+        Self { shared, world, setup, disk, codec, dice }
     }
 }
 
@@ -45,12 +48,14 @@ impl Port for ClientPort {
     async fn store(&mut self, now: Duration) {
         let Some(journal) = self.shared.lock().core.journal(now) else { return };
         let Some(mut disk) = self.disk.take() else { return };
-        // On a thread that may wait: the disk's hiccups are not those of the caller's run time.
-        let write = tokio::task::spawn_blocking(move || {
+        let waits = disk.waits();
+        let write = move || {
             let result = disk.apply(&journal).map_err(|error| error.to_string());
             (disk, journal, result)
-        });
-        match write.await {
+        };
+        // On a thread that may wait: the disk's hiccups are not those of the caller's run time.
+        let written = if waits { tokio::task::spawn_blocking(write).await } else { Ok(write()) };
+        match written {
             Ok((disk, journal, result)) => {
                 self.disk = Some(disk);
                 self.shared.lock().core.journaled(now, &journal, result);
@@ -64,7 +69,7 @@ impl Port for ClientPort {
         match self.shared.step(room, self.dice.roll()) {
             Step::Send(batch) => Step::Send(Outbound::Batches {
                 batches: vec![wire::batch(&batch, self.codec)],
-                sent_at_ms: Some(time::now_ms()),
+                sent_at_ms: Some(self.world.now_ms()),
             }),
             Step::Connect => Step::Connect,
             Step::HangUp => Step::HangUp,

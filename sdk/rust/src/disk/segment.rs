@@ -1,7 +1,7 @@
-use std::fs::{File, OpenOptions};
-use std::io::{Result, Seek as _, SeekFrom, Write as _};
+use std::io::Result;
 use std::path::{Path, PathBuf};
 
+use ::disk::{Disk as Device, File, Mode};
 use bytes::Bytes;
 
 use super::record;
@@ -74,10 +74,9 @@ impl Segment {
     }
 
     /// The numbers of the files that exist, in order.
-    pub(crate) fn numbers(directory: &Path) -> Result<Vec<u64>> {
+    pub(crate) fn numbers(device: &dyn Device, directory: &Path) -> Result<Vec<u64>> {
         let mut numbers = Vec::new();
-        for entry in std::fs::read_dir(directory)? {
-            let name = entry?.file_name();
+        for name in device.list(directory)? {
             let number = name.to_str().and_then(|name| name.strip_suffix(".hits")?.parse::<u64>().ok());
             numbers.extend(number);
         }
@@ -86,16 +85,16 @@ impl Segment {
     }
 
     /// Its whole records, and whether bytes were left that are none.
-    pub(crate) fn read(&mut self) -> Result<(Vec<Record>, bool)> {
-        let mut bytes = Bytes::from(std::fs::read(&self.path)?);
+    pub(crate) fn read(&mut self, device: &dyn Device) -> Result<(Vec<Record>, bool)> {
+        let mut bytes = Bytes::from(::disk::read(device, &self.path)?);
         let records: Vec<Record> = std::iter::from_fn(|| record::read(&mut bytes)).collect();
         self.last = records.iter().filter(|r| r.is_hit()).map(Record::at).max().unwrap_or_default();
         Ok((records, !bytes.is_empty()))
     }
 
     /// Deletes the file.
-    pub(crate) fn delete(&self) -> Result<()> {
-        std::fs::remove_file(&self.path)
+    pub(crate) fn delete(&self, device: &dyn Device) -> Result<()> {
+        device.remove(&self.path)
     }
 }
 
@@ -104,14 +103,14 @@ impl Segment {
 pub(crate) struct Tail {
     /// Which it is.
     pub(crate) segment: Segment,
-    file: File,
+    file: Box<dyn File>,
     len: u64,
 }
 
 impl Tail {
     /// Starts a new file.
-    pub(crate) fn create(segment: Segment) -> Result<Self> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&segment.path)?;
+    pub(crate) fn create(device: &dyn Device, segment: Segment) -> Result<Self> {
+        let file = device.open(&segment.path, Mode::Create)?;
         Ok(Self { segment, file, len: 0 })
     }
 
@@ -120,8 +119,7 @@ impl Tail {
         let mut bytes = Vec::new();
         records.iter().for_each(|record| record::write(record, &mut bytes));
         // Always at the end of what is whole: an earlier write may have stopped half way.
-        self.file.seek(SeekFrom::Start(self.len))?;
-        if let Err(error) = self.file.write_all(&bytes) {
+        if let Err(error) = self.file.write_all_at(&bytes, self.len) {
             self.file.set_len(self.len)?;
             return Err(error);
         }

@@ -1,6 +1,7 @@
-use std::fs::File;
-use std::io::{ErrorKind, Result, Write as _};
+use std::io::{ErrorKind, Result};
 use std::path::Path;
+
+use ::disk::{Disk as Device, Mode};
 
 use super::record;
 use crate::core::client::Profile;
@@ -28,8 +29,8 @@ const NAME: &str = "client";
 
 impl State {
     /// What the directory says, if it says anything.
-    pub(crate) fn read(directory: &Path) -> Result<Option<Self>> {
-        match std::fs::read(directory.join(NAME)) {
+    pub(crate) fn read(device: &dyn Device, directory: &Path) -> Result<Option<Self>> {
+        match ::disk::read(device, &directory.join(NAME)) {
             Ok(bytes) => Ok(record::read(&mut bytes.into())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -37,14 +38,16 @@ impl State {
     }
 
     /// Replaces what the directory says, safe against a loss of power.
-    pub(crate) fn write(&self, directory: &Path) -> Result<()> {
+    pub(crate) fn write(&self, device: &dyn Device, directory: &Path) -> Result<()> {
         let mut bytes = Vec::new();
         record::write(self, &mut bytes);
         let new = directory.join("client.new");
-        let mut file = File::create(&new)?;
-        file.write_all(&bytes)?;
+        let file = device.open(&new, Mode::Create)?;
+        file.write_all_at(&bytes, 0)?;
         file.sync_all()?;
-        std::fs::rename(new, directory.join(NAME))
+        device.rename(&new, &directory.join(NAME))?;
+        // Without it a loss of power could bring the old one back, and with it an epoch that was given away.
+        device.sync_directory(directory)
     }
 
     /// Who hits are from.

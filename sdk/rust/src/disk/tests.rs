@@ -9,10 +9,14 @@ use super::*;
 const BOOT: Identity<'_> = Identity {
     client_id: None,
     boot_id: Some("boot-1"),
-    new_id: || "generated".to_owned(),
-    new_epoch: |than| than.max(99) + 1,
+    new_id: &|| "generated".to_owned(),
+    new_epoch: &|than| than.max(99) + 1,
 };
 const OTHER_BOOT: Identity<'_> = Identity { boot_id: Some("boot-2"), ..BOOT };
+
+fn open(directory: &Path, identity: &Identity<'_>) -> std::result::Result<(Disk, Recovered), BuildError> {
+    Disk::open(Arc::new(::disk::System), directory, identity)
+}
 
 fn pos(epoch: u64, seq: u64) -> Pos {
     Pos { epoch, seq }
@@ -40,27 +44,31 @@ fn seqs(found: &Recovered) -> Vec<(u64, u64)> {
 }
 
 fn hit_files(dir: &TempDir) -> Vec<PathBuf> {
-    Segment::numbers(dir.path()).unwrap().iter().map(|n| dir.path().join(format!("{n:012}.hits"))).collect()
+    Segment::numbers(&::disk::System, dir.path())
+        .unwrap()
+        .iter()
+        .map(|n| dir.path().join(format!("{n:012}.hits")))
+        .collect()
 }
 
 #[test]
 fn a_new_directory_gets_a_client_and_an_epoch_which_stay() {
     let dir = TempDir::new().unwrap();
-    let (disk, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (disk, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!((found.client_id.as_str(), found.next, found.hits.len()), ("generated", pos(100, 1), 0));
     drop(disk);
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!((found.client_id.as_str(), found.next), ("generated", pos(100, 1)));
 }
 
 #[test]
 fn what_is_not_acknowledged_is_found_again_with_its_seqs() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     disk.apply(&journal(100, 1..=3, 0)).unwrap();
     disk.apply(&journal(100, 4..=5, 2)).unwrap();
     drop(disk);
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!(found.hits, [entry(100, 3), entry(100, 4), entry(100, 5)]);
     assert_eq!((found.next, found.told), (pos(100, 6), pos(100, 2)));
 }
@@ -68,39 +76,39 @@ fn what_is_not_acknowledged_is_found_again_with_its_seqs() {
 #[test]
 fn a_journal_given_again_after_a_failure_is_found_once() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     disk.apply(&journal(100, 1..=2, 0)).unwrap();
     disk.apply(&journal(100, 1..=3, 0)).unwrap();
     drop(disk);
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!(seqs(&found), [(100, 1), (100, 2), (100, 3)]);
 }
 
 #[test]
 fn after_the_machine_was_started_again_new_hits_get_a_new_epoch() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     disk.apply(&journal(100, 1..=2, 0)).unwrap();
     drop(disk);
-    let (disk, found) = Disk::open(dir.path(), &OTHER_BOOT).unwrap();
+    let (disk, found) = open(dir.path(), &OTHER_BOOT).unwrap();
     assert_eq!((seqs(&found), found.next), (vec![(100, 1), (100, 2)], pos(101, 1)));
     drop(disk);
-    let (_, found) = Disk::open(dir.path(), &Identity { boot_id: None, ..BOOT }).unwrap();
+    let (_, found) = open(dir.path(), &Identity { boot_id: None, ..BOOT }).unwrap();
     assert_eq!(found.next, pos(102, 1));
 }
 
 #[test]
 fn a_tail_torn_anywhere_is_cut_and_the_seqs_that_it_may_have_had_are_not_given_again() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     disk.apply(&journal(100, 1..=3, 0)).unwrap();
     let whole = fs::read(hit_files(&dir).pop().unwrap()).unwrap();
     drop(disk);
     for (cut, kept) in [(1, 3), (13, 3), (15, 2), (900, 2)] {
         let dir = TempDir::new().unwrap();
-        drop(Disk::open(dir.path(), &BOOT).unwrap());
+        drop(open(dir.path(), &BOOT).unwrap());
         fs::write(hit_files(&dir).pop().unwrap(), &whole[..whole.len() - cut]).unwrap();
-        let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+        let (_, found) = open(dir.path(), &BOOT).unwrap();
         // The last record, of 14 bytes, says how far the server is; before it are the three hits.
         assert_eq!(
             seqs(&found),
@@ -114,7 +122,7 @@ fn a_tail_torn_anywhere_is_cut_and_the_seqs_that_it_may_have_had_are_not_given_a
 #[test]
 fn files_go_when_their_hits_are_acknowledged_and_the_seq_goes_on() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     for round in 0..10 {
         disk.apply(&journal(100, round * 300 + 1..=round * 300 + 300, 0)).unwrap();
     }
@@ -122,14 +130,14 @@ fn files_go_when_their_hits_are_acknowledged_and_the_seq_goes_on() {
     disk.apply(&Journal { hits: vec![], front: None, ..journal(100, 1..=3_000, 3_000) }).unwrap();
     assert_eq!(hit_files(&dir).len(), 1);
     drop(disk);
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!((seqs(&found), found.next), (vec![], pos(100, 3_001)));
 }
 
 #[test]
 fn a_wipe_leaves_no_hit_in_the_directory() {
     let dir = TempDir::new().unwrap();
-    let (mut disk, _) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
     disk.apply(&journal(100, 1..=3, 0)).unwrap();
     let profile = Arc::new(Profile { opted_out: true, user_id: "u".into(), visitor_id: "v".into() });
     let wipe = Journal { wipe: true, hits: vec![], front: None, profile, ..journal(100, 1..=3, 0) };
@@ -137,19 +145,19 @@ fn a_wipe_leaves_no_hit_in_the_directory() {
     drop(disk);
     let bytes: Vec<u8> = hit_files(&dir).iter().flat_map(|path| fs::read(path).unwrap()).collect();
     assert!(!bytes.windows(5).any(|window| window == b"hit 1"));
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!((found.hits.len(), found.next, found.profile), (0, pos(100, 4), (*wipe.profile).clone()));
 }
 
 #[test]
 fn a_directory_in_use_or_of_another_client_is_refused() {
     let dir = TempDir::new().unwrap();
-    let (disk, _) = Disk::open(dir.path(), &Identity { client_id: Some("a"), ..BOOT }).unwrap();
-    let error = Disk::open(dir.path(), &BOOT).unwrap_err();
+    let (disk, _) = open(dir.path(), &Identity { client_id: Some("a"), ..BOOT }).unwrap();
+    let error = open(dir.path(), &BOOT).unwrap_err();
     assert!(matches!(error, BuildError::QueueInUse { .. }), "{error}");
     drop(disk);
-    let error = Disk::open(dir.path(), &Identity { client_id: Some("b"), ..BOOT }).unwrap_err();
+    let error = open(dir.path(), &Identity { client_id: Some("b"), ..BOOT }).unwrap_err();
     assert!(error.to_string().contains("belongs to client \"a\", not \"b\""), "{error}");
-    let (_, found) = Disk::open(dir.path(), &BOOT).unwrap();
+    let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!(found.client_id, "a");
 }

@@ -10,7 +10,8 @@ use super::{FrameAck, Inner, Refusal, Sender};
 use crate::core::sender::SenderCore;
 use crate::server::Server;
 use crate::shared::Shared;
-use crate::{BuildError, driver, time};
+use crate::world::{System, World};
+use crate::{BuildError, driver};
 
 const MEMORY_BYTES: usize = 32 << 20;
 /// Two of the largest batches, so that one can be gathered while the other is on its way.
@@ -120,13 +121,15 @@ impl SenderBuilder {
     /// Starts the sender: on the present tokio run time, which must have time and I/O enabled, or on a thread of its own
     /// if there is none. The connection is made in the background.
     pub fn build(self) -> Result<Sender, BuildError> {
-        let server = Server::parse(&self.address, time::random_seed())?;
+        let world: Arc<dyn World> = Arc::new(System);
+        let server = Server::parse(&self.address, &world)?;
         self.check()?;
         let shared = Shared::new(SenderCore::new(self.frame_bytes, self.max_delay));
         let memory = Arc::new(Semaphore::new(self.memory_bytes));
         let (driving, ended) = shared.driving();
         let port = SenderPort::new(
             Arc::clone(&shared),
+            world,
             Arc::clone(&memory),
             self.setup,
             self.on_refused,

@@ -9,8 +9,8 @@ use crate::core::sender::{SenderCore, Settled};
 use crate::core::{Event, Step};
 use crate::driver::Port;
 use crate::shared::Shared;
-use crate::time::{self, Dice};
 use crate::wire::Outbound;
+use crate::world::{Dice, World};
 
 pub(super) type OnRefused = Box<dyn FnMut(Refusal) + Send>;
 pub(super) type OnAck = Box<dyn FnMut(FrameAck) + Send>;
@@ -18,6 +18,7 @@ pub(super) type OnAck = Box<dyn FnMut(FrameAck) + Send>;
 /// A sender, as the driver sees it.
 pub(super) struct SenderPort {
     shared: Arc<Shared<SenderCore>>,
+    world: Arc<dyn World>,
     memory: Arc<Semaphore>,
     setup: Setup,
     on_refused: OnRefused,
@@ -28,12 +29,14 @@ pub(super) struct SenderPort {
 impl SenderPort {
     pub(super) fn new(
         shared: Arc<Shared<SenderCore>>,
+        world: Arc<dyn World>,
         memory: Arc<Semaphore>,
         setup: Setup,
         on_refused: OnRefused,
         on_ack: OnAck,
     ) -> Self {
-        Self { shared, memory, setup, on_refused, on_ack, dice: Dice::new(time::random_seed()) }
+        let dice = Dice::new(world.random());
+        Self { shared, world, memory, setup, on_refused, on_ack, dice }
     }
 
     fn report(&mut self, settled: Vec<Settled>, refused: Vec<Refused>) {
@@ -68,7 +71,7 @@ impl Port for SenderPort {
             Step::Send(batches) => {
                 // The times of history are taken as they are: there is no clock to correct.
                 let live = self.setup.lane() != Lane::History;
-                Step::Send(Outbound::Batches { batches, sent_at_ms: live.then(time::now_ms) })
+                Step::Send(Outbound::Batches { batches, sent_at_ms: live.then(|| self.world.now_ms()) })
             }
             Step::Connect => Step::Connect,
             Step::HangUp => Step::HangUp,
