@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 pub use system::System;
 
@@ -48,6 +49,11 @@ pub trait Disk: Debug + Send + Sync + 'static {
 
     /// Whether its calls take time: then they belong on threads that may wait.
     fn waits(&self) -> bool;
+
+    /// How long the next write is held up. Only a disk whose calls take no time can say so: a simulated one that is slow.
+    fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Ends the process. What is on the disk is known again only to a process that reads it from the start.
     fn end_process(&self) -> !;

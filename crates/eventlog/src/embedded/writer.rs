@@ -69,6 +69,10 @@ impl Writer {
     /// The same, where the disk never waits.
     pub(super) async fn run_as_task(mut self, mut commands: UnboundedReceiver<Command>) {
         while let Some(first) = commands.recv().await {
+            let delay = self.disk.delay();
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
             self.carry_out(first, &mut commands);
         }
     }

@@ -1,0 +1,312 @@
+//! A machine that asks: it makes the merchant, queries and subscribes all the while, and holds every answer against what
+//! must be true of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prost_types::Timestamp;
+use proto::v1::config_service_client::ConfigServiceClient;
+use proto::v1::number::Number as Kind;
+use proto::v1::query_service_client::QueryServiceClient;
+use proto::v1::{
+    AuditRequest, AuditResponse, CreateMerchantRequest, Granularity, QueryRequest, QueryResponse, Row,
+    SubscribeRequest, SubscribeResponse,
+};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::client::Common;
+use crate::net;
+use crate::server::ADMIN_KEY;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Asker = QueryServiceClient<InterceptedService<Channel, Bearer>>;
+type Key = (i64, Vec<String>);
+
+/// A machine that asks.
+pub(crate) struct Reader {
+    common: Arc<Common>,
+    from_ms: i64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    merchant: u64,
+    /// The generation and number of hits of the last answer of each server's life.
+    last: Option<(u32, u64, u64)>,
+    live: Live,
+    wanted: bool,
+    answers: Option<Answers>,
+    faults: Vec<String>,
+    asked: u64,
+    pushed: u64,
+}
+
+/// What a subscriber has.
+#[derive(Clone, Default)]
+struct Live {
+    id: String,
+    number: u64,
+    rows: BTreeMap<Key, Row>,
+}
+
+/// All that is asked in the end.
+pub(crate) struct Answers {
+    /// Hits and values by page and hour.
+    pub(crate) pages: Vec<Row>,
+    /// Hits, visitors, sessions and purchases by hour.
+    pub(crate) hours: Vec<Row>,
+    pub(crate) audit: AuditResponse,
+    /// What a subscriber has that was there all the while.
+    pub(crate) live: Vec<Row>,
+    /// The same, as a query.
+    pub(crate) queried: Vec<Row>,
+}
+
+impl Reader {
+    /// One that asks for hits from this time on.
+    pub(crate) fn new(common: &Arc<Common>, from_ms: i64) -> Arc<Self> {
+        Arc::new(Self { common: Arc::clone(common), from_ms, state: Mutex::default() })
+    }
+
+    /// What runs on the machine.
+    pub(crate) async fn live(self: Arc<Self>) -> turmoil::Result {
+        let made = loop {
+            match self.make_merchant().await {
+                Ok(made) => break made,
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        };
+        self.state.lock().merchant = made.0;
+        *self.common.key.lock() = Some(made.1);
+        drop(tokio::spawn(Arc::clone(&self).subscribe()));
+        let mut turn = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            turn += 1;
+            // What fails is tried again: servers come and go.
+            let _ = tokio::time::timeout(PATIENCE, self.look(turn)).await;
+        }
+    }
+
+    async fn make_merchant(&self) -> Result<(u64, String), Status> {
+        let mut config = ConfigServiceClient::with_interceptor(self.connect(0).await?, Bearer);
+        let request = CreateMerchantRequest {
+            name: "a shop".into(),
+            currency: "EUR".into(),
+            data_stream_name: "web".into(),
+            platform: proto::v1::Platform::Web.into(),
+            ..CreateMerchantRequest::default()
+        };
+        let made = config.create_merchant(request).await?.into_inner();
+        Ok((made.merchant.unwrap_or_default().id, made.write_key))
+    }
+
+    async fn connect(&self, turn: usize) -> Result<Channel, Status> {
+        let server = self.common.servers[turn % self.common.servers.len()];
+        let endpoint = Endpoint::from_shared(format!("http://{server}:{}", net::PORT));
+        let endpoint = endpoint.map_err(|error| Status::internal(error.to_string()))?;
+        net::connect(endpoint.connect_timeout(PATIENCE)).await.map_err(|e| Status::unavailable(e.to_string()))
+    }
+
+    async fn look(&self, turn: usize) -> Result<(), Status> {
+        let mut asker = QueryServiceClient::with_interceptor(self.connect(turn).await?, Bearer);
+        let answer = asker.query(self.ask(&["hits"], &[], Granularity::Total)).await?.into_inner();
+        self.check(&answer);
+        if self.state.lock().wanted {
+            let answers = self.ask_everything(&mut asker).await?;
+            let mut state = self.state.lock();
+            (state.answers, state.wanted) = (Some(answers), false);
+        }
+        Ok(())
+    }
+
+    /// Holds an answer against what must be true of it at any time.
+    fn check(&self, answer: &QueryResponse) {
+        let Some(finality) = &answer.finality else { return self.fault("an answer without finality".into()) };
+        let hits = answer.rows.first().map_or(0, |row| count(row, 0));
+        self.state.lock().asked += 1;
+        let acknowledged = self.common.ledger.lock();
+        if !self.common.plan.faults.clock_jumps
+            && let Some(until) = &finality.complete_until
+        {
+            let until_ms = until.seconds * 1_000 + i64::from(until.nanos) / 1_000_000;
+            let must = acknowledged.acknowledged_by(until_ms);
+            if hits < must {
+                self.fault(format!(
+                    "an answer has {hits} hits and says it is complete until {until_ms}, and {must} had been acknowledged"
+                ));
+            }
+        }
+        // A cut of the power may take back what was not synced; the log has it, and the numbers come again.
+        let may_go_back = self.common.plan.faults.power_cuts && !self.common.plan.many;
+        let mut state = self.state.lock();
+        if let Some((generation, revision, before)) = state.last
+            && generation == finality.generation
+            && (finality.revision > revision || self.common.servers.len() == 1)
+            && hits < before
+            && !may_go_back
+        {
+            state
+                .faults
+                .push(format!("hits went back from {before} to {hits} within generation {generation}"));
+        }
+        state.last = Some((finality.generation, finality.revision, hits));
+        self.common.trace.add(|| format!("asked: {hits} hits at revision {}", finality.revision));
+    }
+
+    async fn ask_everything(&self, asker: &mut Asker) -> Result<Answers, Status> {
+        let pages = asker.query(self.ask(&["hits", "value"], &["page"], Granularity::Hour)).await?;
+        let hours = self.ask(&["hits", "visitors", "sessions", "purchases"], &[], Granularity::Hour);
+        let hours = asker.query(hours).await?;
+        let queried = asker.query(self.subscription()).await?;
+        let merchant_id = self.state.lock().merchant;
+        let audit = asker.audit(AuditRequest { merchant_id }).await?.into_inner();
+        let live = self.state.lock().live.rows.values().cloned().collect();
+        Ok(Answers {
+            pages: pages.into_inner().rows,
+            hours: hours.into_inner().rows,
+            audit,
+            live,
+            queried: queried.into_inner().rows,
+        })
+    }
+
+    fn ask(&self, metrics: &[&str], by: &[&str], granularity: Granularity) -> QueryRequest {
+        let text = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let at = |ms: i64| Some(Timestamp { seconds: ms / 1_000, nanos: 0 });
+        let to_ms = self.from_ms + 6 * 24 * 3_600_000;
+        QueryRequest {
+            merchant_id: self.state.lock().merchant,
+            metrics: text(metrics),
+            by: text(by),
+            granularity: granularity.into(),
+            from: at(self.from_ms),
+            to: at(to_ms),
+            ..QueryRequest::default()
+        }
+    }
+
+    fn subscription(&self) -> QueryRequest {
+        self.ask(&["hits", "value", "sessions"], &["page"], Granularity::Total)
+    }
+
+    async fn subscribe(self: Arc<Self>) {
+        let mut turn = 0;
+        loop {
+            // However it ends, it goes on where it was.
+            let _ = self.follow(turn).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            turn += 1;
+        }
+    }
+
+    async fn follow(&self, turn: usize) -> Result<(), Status> {
+        let mut asker = QueryServiceClient::with_interceptor(self.connect(turn).await?, Bearer);
+        let Live { id, number, .. } = self.state.lock().live.clone();
+        let request = SubscribeRequest {
+            query: Some(self.subscription()),
+            live_id: id,
+            number,
+            ..SubscribeRequest::default()
+        };
+        let mut messages = asker.subscribe(request).await?.into_inner();
+        loop {
+            // A connection that was cut without a word must not keep it waiting for ever.
+            match tokio::time::timeout(Duration::from_secs(20), messages.message()).await {
+                Ok(message) => match message? {
+                    Some(message) => self.take(message),
+                    None => return Ok(()),
+                },
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&self, message: SubscribeResponse) {
+        let mut state = self.state.lock();
+        state.pushed += 1;
+        if message.snapshot {
+            state.live.rows.clear();
+        } else if state.live.id != message.live_id || message.number != state.live.number + 1 {
+            let (had, got) = (state.live.number, message.number);
+            state.faults.push(format!("a subscriber that had message {had} got the difference {got}"));
+        }
+        (state.live.id, state.live.number) = (message.live_id, message.number);
+        for row in message.removed {
+            state.live.rows.remove(&key(&row));
+        }
+        for row in message.rows {
+            state.live.rows.insert(key(&row), row);
+        }
+    }
+
+    fn fault(&self, what: String) {
+        self.state.lock().faults.push(what);
+    }
+
+    /// What was found to be wrong.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.state.lock().faults.clone()
+    }
+
+    /// Asks for everything at the next turn.
+    pub(crate) fn want(&self) {
+        let mut state = self.state.lock();
+        (state.wanted, state.answers) = (true, None);
+    }
+
+    /// What was wanted, once it is there.
+    pub(crate) fn take_answers(&self) -> Option<Answers> {
+        self.state.lock().answers.take()
+    }
+
+    /// Answers and messages that were checked.
+    pub(crate) fn checked(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (state.asked, state.pushed)
+    }
+
+    /// Whether the merchant is there.
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.common.key.lock().is_some() && !self.common.healed.load(Ordering::SeqCst)
+    }
+}
+
+/// A count of a row.
+pub(crate) fn count(row: &Row, number: usize) -> u64 {
+    match row.numbers.get(number).and_then(|number| number.number.as_ref()) {
+        Some(Kind::Count(count)) => *count,
+        _ => 0,
+    }
+}
+
+/// Millionths of a euro of a row.
+pub(crate) fn micros(row: &Row, number: usize) -> i64 {
+    match row.numbers.get(number).and_then(|number| number.number.as_ref()) {
+        Some(Kind::Money(sums)) => sums.sums.iter().map(|sum| sum.micros).sum(),
+        _ => 0,
+    }
+}
+
+fn key(row: &Row) -> Key {
+    (row.start.as_ref().map_or(0, |start| start.seconds), row.dimensions.clone())
+}
+
+#[derive(Clone)]
+struct Bearer;
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let bearer = format!("Bearer {ADMIN_KEY}").parse();
+        request.metadata_mut().insert("authorization", bearer.map_err(|_| Status::internal("the key"))?);
+        Ok(request)
+    }
+}
