@@ -17,6 +17,8 @@ pub struct Settings {
     pub commit_bytes: u64,
     /// Bytes that all workers may hold of merchants, about: beyond it those that rest are put away.
     pub memory_bytes: u64,
+    /// Threads that fold. Not set: as many as there are cores. 0: none of their own, the workers run among the calls.
+    pub threads: Option<u16>,
     /// Milliseconds between two beats of a process, by which the others know that it lives.
     pub lease_beat_ms: u64,
     /// Milliseconds without a beat after which the others take a process for dead and take over its partitions.
@@ -31,6 +33,7 @@ impl Default for Settings {
             replay_bytes: None,
             commit_bytes: 8 * 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,
+            threads: None,
             lease_beat_ms: 500,
             lease_death_ms: 3_000,
         }

@@ -142,6 +142,10 @@ const MEANINGS: &[(&str, &str)] = &[
         "bytes of the log that a worker reads again after a crash, about; not set: 512 MiB in one process, 128 MiB beside \
          others",
     ),
+    (
+        "rollup.threads",
+        "threads that fold; not set: as many as there are cores; 0: none of their own, the workers run among the calls",
+    ),
     ("store.cache_bytes", "bytes of memory for blocks of the store that were read"),
     ("store.max_journal_bytes", "bytes of journal of the store on disk: what is read again after a crash"),
     ("tikv.collect_garbage", "whether to remove old versions of values in TiKV, where nobody else does so"),

@@ -47,13 +47,13 @@ impl Workers {
     ) -> anyhow::Result<Self> {
         Ok(Self {
             platform,
+            threads: Threads::start(settings.threads)?,
             settings,
             running: BTreeMap::new(),
             held: Arc::default(),
             wake,
             look,
             tasks: JoinSet::new(),
-            threads: Threads::start()?,
         })
     }
 
@@ -162,8 +162,15 @@ pub(crate) fn unless_panicked<T>(result: Result<T, JoinError>) -> Option<T> {
 struct Threads(Option<Runtime>, Handle);
 
 impl Threads {
-    fn start() -> anyhow::Result<Self> {
-        let runtime = Builder::new_multi_thread().thread_name("rollup").enable_all().build();
+    fn start(wanted: Option<u16>) -> anyhow::Result<Self> {
+        if wanted == Some(0) {
+            return Ok(Self(None, Handle::current()));
+        }
+        let mut builder = Builder::new_multi_thread();
+        if let Some(threads) = wanted {
+            builder.worker_threads(threads.into());
+        }
+        let runtime = builder.thread_name("rollup").enable_all().build();
         let runtime = runtime.context("failed to start the threads of rollup")?;
         let handle = runtime.handle().clone();
         Ok(Self(Some(runtime), handle))

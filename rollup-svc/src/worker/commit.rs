@@ -77,14 +77,17 @@ impl Worker {
                 commit.batch.put(key, checkpoint.encode());
             }
         }
+        if last {
+            // Whether it said something new or not: the next look at the clock may.
+            self.sampled = None;
+        }
         if commit.batch.is_empty() {
-            return Ok(());
+            return if last { self.is_in_force().await } else { Ok(()) };
         }
         metrics::counter!("hitmill_rollup_keys_written_total").increment(commit.batch.writes.len() as u64);
         self.platform.store.commit(commit.batch).await?;
         if let Some(checkpoint) = checkpoint {
             self.checkpoint = Some(checkpoint);
-            self.sampled = None;
             self.tell_how_far(Some(checkpoint));
         }
         self.publish(&commit.merchants);
@@ -96,6 +99,17 @@ impl Worker {
             if let Some(state) = self.holding.merchants.get_mut(merchant) {
                 flush::committed(state, committing);
             }
+        }
+        Ok(())
+    }
+
+    /// Fails with a conflict if somebody else has changed the checkpoint: what a commit requires, where there is nothing to
+    /// be committed.
+    async fn is_in_force(&self) -> Result<()> {
+        let key = checkpoint::key(self.partition());
+        let found = self.platform.store.get(&key).await?;
+        if found != self.checkpoint.map(|checkpoint| checkpoint.encode()) {
+            return Err(store::Error::Conflict { key }.into());
         }
         Ok(())
     }

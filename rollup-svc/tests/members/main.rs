@@ -12,3 +12,4 @@ mod taking_over;
 mod cluster;
 mod load;
 mod taps;
+mod watermark;
