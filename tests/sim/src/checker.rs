@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{Ledger, Lifetime, Tracked};
-use crate::reader::{Answers, count, micros};
+use crate::reader::{Answers, content, count, micros};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAUSE_MS: i64 = 30 * 60_000;
@@ -40,9 +40,7 @@ pub(crate) fn check(ledger: &Ledger, answers: &Answers, by_hour: bool) -> Vec<St
         wrong.extend(check_hours(&counted, answers));
     }
     wrong.extend(check_audit(counted.len() as u64, answers));
-    let row = |row: &proto::v1::Row| (row.dimensions.clone(), count(row, 0), micros(row, 1), count(row, 2));
-    let sorted = |rows: &[proto::v1::Row]| rows.iter().map(row).collect::<BTreeSet<_>>();
-    let (live, queried) = (sorted(&answers.live), sorted(&answers.queried));
+    let (live, queried) = (content(&answers.live), content(&answers.queried));
     if live != queried {
         wrong.push(format!("a subscriber has {live:?} and a query says {queried:?}"));
     }

@@ -23,9 +23,10 @@ pub(crate) struct SimDisk {
 impl SimDisk {
     /// One call: the dead make none, and it may be the last.
     fn call<T>(&self, what: &str, path: &Path, action: impl FnOnce(&mut Platter) -> Result<T>) -> Result<T> {
-        self.life.check();
+        self.life.check()?;
         let result = action(&mut self.platter.lock());
         self.life.done(|| format!("{what} {} {:?}", path.display(), result.as_ref().err()));
+        self.life.check()?;
         result
     }
 }
@@ -132,12 +133,12 @@ impl SimFile {
 
 impl File for SimFile {
     fn len(&self) -> Result<u64> {
-        self.disk.life.check();
+        self.disk.life.check()?;
         Ok(self.disk.platter.lock().node(self.id).bytes.len() as u64)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        self.disk.life.check();
+        self.disk.life.check()?;
         let mut platter = self.disk.platter.lock();
         let failing = platter.troubles.failing_reads;
         if platter.dice.one_in(failing) {

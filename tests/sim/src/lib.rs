@@ -8,9 +8,11 @@
 
 #![expect(clippy::expect_used, reason = "it runs in tests only: a panic is a failure with its seed")]
 
+pub use apart::{Task, all_crash_points, run_all};
 pub use plan::{Faults, Plan};
-pub use world::{Failure, Report, run};
+pub use world::{Report, run};
 
+mod apart;
 mod plan;
 mod world;
 

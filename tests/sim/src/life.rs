@@ -1,5 +1,6 @@
 //! One life of a process, from its start to its end, which comes in the middle of some call to the disk or the store.
 
+use std::io;
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,17 +48,22 @@ impl Life {
         self.dead.store(true, Ordering::SeqCst);
     }
 
-    /// Ends it from inside: nothing that comes after this call is done.
+    /// Ends it from inside.
     pub(crate) fn die(&self) -> ! {
         self.end();
         panic::resume_unwind(Box::new(Ended))
     }
 
-    /// To be called before anything is done: the dead do nothing.
-    pub(crate) fn check(&self) {
+    /// To be called before and after a call whose caller can wait: the dead never hear of what became of it.
+    pub(crate) async fn hear(&self) {
         if self.is_over() {
-            self.die();
+            std::future::pending::<()>().await;
         }
+    }
+
+    /// The same for a call that cannot wait.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.is_over() { Err(io::Error::other("the process has ended")) } else { Ok(()) }
     }
 
     /// To be called when something was done: it may have been the last that this process did.
@@ -66,7 +72,7 @@ impl Life {
         let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         if calls >= self.last.load(Ordering::SeqCst) {
             self.trace.add(|| format!("the process ends after call {calls}"));
-            self.die();
+            self.end();
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct SimLog {
 
 impl SimLog {
     async fn go(&self) {
-        self.life.check();
+        self.life.hear().await;
         let wait = {
             let mut tape = self.tape.lock();
             let slow = tape.troubles.slow_ms;
@@ -57,7 +57,7 @@ impl SimLog {
         };
         if wait > 0 {
             tokio::time::sleep(Duration::from_millis(wait)).await;
-            self.life.check();
+            self.life.hear().await;
         }
     }
 
@@ -93,6 +93,7 @@ impl EventLog for SimLog {
             }
         };
         self.life.done(|| format!("append {:x} to {partition}: {:?}", hash(&record), result.as_ref().ok()));
+        self.life.hear().await;
         result
     }
 
@@ -116,14 +117,14 @@ impl EventLog for SimLog {
     }
 
     async fn wait(&self, partition: Partition, from: Position) -> Result<()> {
-        self.life.check();
+        self.life.hear().await;
         let mut end = self.tape.lock().partitions[usize::from(partition.0)].1.subscribe();
         let reached = end.wait_for(|end| *end > from.entry).await;
         reached.map(drop).map_err(|_| Error::Closed)
     }
 
     async fn first(&self, _: Partition) -> Result<Position> {
-        self.life.check();
+        self.life.hear().await;
         Ok(Position::of_entry(0))
     }
 
@@ -140,7 +141,7 @@ impl EventLog for SimLog {
     }
 
     async fn release(&self, _: Partition, _: Position) -> Result<()> {
-        self.life.check();
+        self.life.hear().await;
         Ok(())
     }
 }

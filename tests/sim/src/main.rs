@@ -1,66 +1,126 @@
-//! Runs seeds of the simulation: `cargo run --release -p simulation -- --seeds 10000`.
+//! Runs the simulation: `cargo run --release -p simulation -- seeds --count 10000`.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-use simulation::{Failure, Plan, Report, run};
+use clap::{Parser, Subcommand};
+use simulation::{Plan, Report, Task, all_crash_points, run, run_all};
 
-/// Runs seeds of the simulation, until one fails.
+/// Runs the real code on a simulated clock, network, disk and scheduler.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many seeds.
-    #[arg(long, default_value_t = 100)]
-    seeds: u64,
-    /// The first of them.
-    #[arg(long, default_value_t = 1)]
-    from: u64,
-    /// Print what happened in a seed that fails.
-    #[arg(long)]
-    trace: bool,
-    /// Run every seed twice: both runs must be the same to the last byte.
-    #[arg(long)]
-    twice: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs seeds, until one fails.
+    Seeds {
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        count: u64,
+        /// The first of them.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Runs every seed twice: both must be the same to the last byte.
+        #[arg(long)]
+        twice: bool,
+    },
+    /// Crashes after the first call to disk and store, after the second, and so on.
+    CrashPoints {
+        /// Cuts the power, too.
+        #[arg(long)]
+        power: bool,
+    },
+    /// Runs one in this process, and prints its report.
+    One {
+        /// Which seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Fixed work instead, with a crash after so many calls; 0 is none.
+        #[arg(long)]
+        crash_after: Option<u64>,
+        /// With it the power is cut.
+        #[arg(long)]
+        power: bool,
+        /// Prints everything that happened, too.
+        #[arg(long)]
+        trace: bool,
+    },
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let started = Instant::now();
-    let mut sum = Report::default();
-    for seed in arguments.from..arguments.from + arguments.seeds {
-        let plan = Plan { keep_trace: arguments.trace, ..Plan::of(seed) };
-        match run(&plan) {
-            Ok(report) if arguments.twice && !is_repeated(&plan, &report) => {
-                println!("seed {seed}: the second run was another");
-                return ExitCode::FAILURE;
-            }
-            Ok(report) => {
-                sum.tracked += report.tracked;
-                sum.ended += report.ended;
-                sum.faults += report.faults;
-                sum.trace.1 += report.trace.1;
-            }
-            Err(Failure { what, trace }) => {
-                trace.iter().for_each(|line| println!("{line}"));
-                println!("seed {seed} failed: {plan:?}");
-                what.iter().for_each(|what| println!("  {what}"));
-                return ExitCode::FAILURE;
-            }
+    let done = match Arguments::parse().command {
+        Command::Seeds { count, from, twice } => seeds(from..from + count, twice),
+        Command::CrashPoints { power } => crash_points(power),
+        Command::One { seed, crash_after, power, trace } => {
+            let task = match crash_after {
+                Some(after) => Task::Crash { after: Some(after).filter(|after| *after > 0), power },
+                None => Task::Seed(seed),
+            };
+            one(&Plan { keep_trace: trace, ..task.plan() })
+        }
+    };
+    match done {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
         }
     }
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    println!(
-        "{} seeds, {:.0} a minute: {} hits, {} processes ended, {} other faults, {} calls and events",
-        arguments.seeds,
-        arguments.seeds as f64 / minutes,
-        sum.tracked,
-        sum.ended,
-        sum.faults,
-        sum.trace.1
-    );
-    ExitCode::SUCCESS
 }
 
-fn is_repeated(plan: &Plan, report: &Report) -> bool {
-    run(plan).is_ok_and(|again| again == *report)
+fn one(plan: &Plan) -> Result<String, String> {
+    if plan.keep_trace {
+        // What the services log, among what happened.
+        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    }
+    let (result, lines) = run(plan);
+    lines.iter().for_each(|line| println!("{line}"));
+    let report = result.map_err(|wrong| format!("{plan:?}\n{}", wrong.join("\n")))?;
+    serde_json::to_string(&report).map_err(|error| error.to_string())
+}
+
+fn seeds(seeds: std::ops::Range<u64>, twice: bool) -> Result<String, String> {
+    let (started, count) = (Instant::now(), seeds.end - seeds.start);
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut reports = Vec::new();
+    for seed in seeds.clone().filter(|_| twice) {
+        let both = run_all(&program, &[Task::Seed(seed), Task::Seed(seed)])?;
+        if both[0] != both[1] {
+            return Err(format!("two runs of seed {seed} differ: {both:?}"));
+        }
+        reports.push(both[0].clone());
+    }
+    if !twice {
+        reports = run_all(&program, &seeds.map(Task::Seed).collect::<Vec<_>>())?;
+    }
+    let a_minute = count as f64 / started.elapsed().as_secs_f64() * 60.0;
+    Ok(format!("{count} seeds, {a_minute:.0} a minute: {}", summary(&reports)))
+}
+
+fn crash_points(power: bool) -> Result<String, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let reports = all_crash_points(&program, power)?;
+    Ok(format!("{} crash points: {}", reports.len(), summary(&reports)))
+}
+
+fn summary(reports: &[Report]) -> String {
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    format!(
+        "{} hits, {} processes ended, {} other faults, {} answers and {} messages checked, {} \
+         of one revision, {} events",
+        sum(|report| report.tracked),
+        sum(|report| report.ended),
+        sum(|report| report.faults),
+        sum(|report| report.checked.0),
+        sum(|report| report.checked.1),
+        sum(|report| report.checked.2),
+        sum(|report| report.trace.1),
+    )
 }

@@ -1,7 +1,7 @@
 //! A machine that asks: it makes the merchant, queries and subscribes all the while, and holds every answer against what
 //! must be true of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use proto::v1::config_service_client::ConfigServiceClient;
 use proto::v1::number::Number as Kind;
 use proto::v1::query_service_client::QueryServiceClient;
 use proto::v1::{
-    AuditRequest, AuditResponse, CreateMerchantRequest, Granularity, QueryRequest, QueryResponse, Row,
-    SubscribeRequest, SubscribeResponse,
+    AuditRequest, AuditResponse, CreateMerchantRequest, Finality, Granularity, QueryRequest, QueryResponse,
+    Row, SubscribeRequest, SubscribeResponse,
 };
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 type Asker = QueryServiceClient<InterceptedService<Channel, Bearer>>;
 type Key = (i64, Vec<String>);
+type Content = (Vec<String>, u64, i64, u64);
 
 /// A machine that asks.
 pub(crate) struct Reader {
@@ -47,6 +48,9 @@ struct State {
     faults: Vec<String>,
     asked: u64,
     pushed: u64,
+    /// What somebody has seen of a generation and revision, and who.
+    seen: BTreeMap<(u32, u64), (&'static str, BTreeSet<Content>)>,
+    agreed: u64,
 }
 
 /// What a subscriber has.
@@ -120,6 +124,8 @@ impl Reader {
         let mut asker = QueryServiceClient::with_interceptor(self.connect(turn).await?, Bearer);
         let answer = asker.query(self.ask(&["hits"], &[], Granularity::Total)).await?.into_inner();
         self.check(&answer);
+        let answer = asker.query(self.subscription()).await?.into_inner();
+        self.agree("a query", answer.finality.as_ref(), &answer.rows);
         if self.state.lock().wanted {
             let answers = self.ask_everything(&mut asker).await?;
             let mut state = self.state.lock();
@@ -145,8 +151,7 @@ impl Reader {
                 ));
             }
         }
-        // A cut of the power may take back what was not synced; the log has it, and the numbers come again.
-        let may_go_back = self.common.plan.faults.power_cuts && !self.common.plan.many;
+        let may_go_back = self.may_go_back();
         let mut state = self.state.lock();
         if let Some((generation, revision, before)) = state.last
             && generation == finality.generation
@@ -217,7 +222,8 @@ impl Reader {
             number,
             ..SubscribeRequest::default()
         };
-        let mut messages = asker.subscribe(request).await?.into_inner();
+        let opened = tokio::time::timeout(PATIENCE, asker.subscribe(request)).await;
+        let mut messages = opened.map_err(|_| Status::deadline_exceeded("no answer"))??.into_inner();
         loop {
             // A connection that was cut without a word must not keep it waiting for ever.
             match tokio::time::timeout(Duration::from_secs(20), messages.message()).await {
@@ -235,7 +241,7 @@ impl Reader {
         state.pushed += 1;
         if message.snapshot {
             state.live.rows.clear();
-        } else if state.live.id != message.live_id || message.number != state.live.number + 1 {
+        } else if state.live.id != message.live_id || message.number <= state.live.number {
             let (had, got) = (state.live.number, message.number);
             state.faults.push(format!("a subscriber that had message {had} got the difference {got}"));
         }
@@ -246,6 +252,34 @@ impl Reader {
         for row in message.rows {
             state.live.rows.insert(key(&row), row);
         }
+        let rows: Vec<_> = state.live.rows.values().cloned().collect();
+        drop(state);
+        self.agree("a subscriber", message.finality.as_ref(), &rows);
+    }
+
+    /// Whoever has seen a revision has seen the same.
+    fn agree(&self, who: &'static str, finality: Option<&Finality>, rows: &[Row]) {
+        // A cut of the power takes revisions back, and others get their numbers.
+        if self.may_go_back() {
+            return;
+        }
+        let Some(finality) = finality else { return };
+        let revision = (finality.generation, finality.revision);
+        let rows = content(rows);
+        let mut state = self.state.lock();
+        match state.seen.get(&revision) {
+            Some((by, seen)) if *seen != rows => {
+                let fault = format!("at {revision:?} {who} has {rows:?}, and {by} had {seen:?}");
+                state.faults.push(fault);
+            }
+            Some(_) => state.agreed += 1,
+            None => drop(state.seen.insert(revision, (who, rows))),
+        }
+    }
+
+    /// A cut of the power may take back what was not synced; the log has it, and the numbers come again.
+    fn may_go_back(&self) -> bool {
+        self.common.plan.faults.power_cuts && !self.common.plan.many
     }
 
     fn fault(&self, what: String) {
@@ -268,10 +302,10 @@ impl Reader {
         self.state.lock().answers.take()
     }
 
-    /// Answers and messages that were checked.
-    pub(crate) fn checked(&self) -> (u64, u64) {
+    /// Answers and messages that were checked, and how often two saw the same revision.
+    pub(crate) fn checked(&self) -> (u64, u64, u64) {
         let state = self.state.lock();
-        (state.asked, state.pushed)
+        (state.asked, state.pushed, state.agreed)
     }
 
     /// Whether the merchant is there.
@@ -294,6 +328,11 @@ pub(crate) fn micros(row: &Row, number: usize) -> i64 {
         Some(Kind::Money(sums)) => sums.sums.iter().map(|sum| sum.micros).sum(),
         _ => 0,
     }
+}
+
+/// What rows of the subscription say.
+pub(crate) fn content(rows: &[Row]) -> BTreeSet<Content> {
+    rows.iter().map(|row| (row.dimensions.clone(), count(row, 0), micros(row, 1), count(row, 2))).collect()
 }
 
 fn key(row: &Row) -> Key {

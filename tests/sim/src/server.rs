@@ -208,6 +208,8 @@ fn rollup_settings(plan: &Plan) -> rollup_svc::Settings {
     let settings = rollup_svc::Settings {
         // Visitor state is written every few kilobytes, and what is read again after a crash is as little.
         replay_bytes: Some(4 << 10),
+        // The simulation has one thread.
+        threads: Some(0),
         ..rollup_svc::Settings::default()
     };
     match plan.faults.tiny_memory {

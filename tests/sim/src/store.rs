@@ -85,7 +85,7 @@ pub(crate) struct SimStore {
 impl SimStore {
     /// The way there, which may take a while, and what goes wrong on it.
     async fn go(&self, doing: &'static str) -> Result<()> {
-        self.life.check();
+        self.life.hear().await;
         let (wait, fails) = {
             let mut shelf = self.shelf.lock();
             let Troubles { slow_ms, unavailable, .. } = shelf.troubles;
@@ -95,7 +95,7 @@ impl SimStore {
         let wait = Duration::from_millis(wait) + std::mem::take(&mut *self.hangs.lock());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
-            self.life.check();
+            self.life.hear().await;
         }
         if fails {
             return Err(Error::Unavailable { doing, what: "the simulation says so".into() });
@@ -128,6 +128,7 @@ impl Store for SimStore {
             }
         };
         self.life.done(|| format!("commit {:x} {:?}", fingerprint(&batch), result.as_ref().err()));
+        self.life.hear().await;
         result
     }
 
@@ -135,6 +136,7 @@ impl Store for SimStore {
         self.go("sync").await?;
         self.shelf.lock().sync();
         self.life.done(|| "sync the store".into());
+        self.life.hear().await;
         Ok(())
     }
 }
