@@ -25,8 +25,11 @@ pub(crate) fn check(ledger: &Ledger, answers: &Answers, by_hour: bool) -> Vec<St
             Ok(prefix) => {
                 let sum: i64 = prefix.iter().map(|hit| hit.micros).sum();
                 if sum != value {
+                    let all: Vec<_> = lived.tracked.iter().map(|hit| (hit.micros, hit.refused)).collect();
                     wrong.push(format!(
-                        "client {client}, life {life}: {hits} hits were counted, worth {sum}, and the cells say {value}"
+                        "client {client}, life {life}: {hits} hits were counted, worth {sum}, and the cells say {value}; {} \
+                         were acknowledged of {all:?}",
+                        lived.settled
                     ));
                 }
                 counted.extend(prefix.into_iter().map(|hit| (client, life, hit)));

@@ -83,7 +83,7 @@ impl Machine {
     }
 
     async fn run(self: Arc<Self>, key: String) {
-        let life = Life::new(&self.common.trace);
+        let life = Life::new(&self.name, &self.common.trace);
         let (number, world) = {
             let mut state = self.state.lock();
             let number = state.lives;
@@ -100,6 +100,8 @@ impl Machine {
             .world(Arc::new(world))
             .build()
             .expect("a client on an own disk can be built");
+        let restored = client.stats().restored;
+        life.trace.add(|| format!("{} has {restored} hits of before", self.name));
         self.common.ledger.lock().lives.insert((self.number, number), Lifetime::default());
         self.state.lock().now = Some((life, client.clone(), number));
         while let Some(pause) = self.track_one(&client, number) {

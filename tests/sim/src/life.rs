@@ -10,6 +10,8 @@ use crate::trace::Trace;
 /// One life of a process.
 #[derive(Debug)]
 pub(crate) struct Life {
+    /// Whose it is.
+    name: String,
     dead: AtomicBool,
     /// Calls to the disk and the store so far.
     calls: AtomicU64,
@@ -23,9 +25,9 @@ struct Ended;
 
 impl Life {
     /// A life without end.
-    pub(crate) fn new(trace: &Arc<Trace>) -> Arc<Self> {
+    pub(crate) fn new(name: &str, trace: &Arc<Trace>) -> Arc<Self> {
         let (dead, calls, last) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Arc::new(Self { dead, calls, last, trace: Arc::clone(trace) })
+        Arc::new(Self { name: name.to_owned(), dead, calls, last, trace: Arc::clone(trace) })
     }
 
     /// It will end after this many calls to the disk and the store, counted from its start.
@@ -68,10 +70,10 @@ impl Life {
 
     /// To be called when something was done: it may have been the last that this process did.
     pub(crate) fn done(&self, what: impl FnOnce() -> String) {
-        self.trace.add(what);
+        self.trace.add(|| format!("{}: {}", self.name, what()));
         let calls = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         if calls >= self.last.load(Ordering::SeqCst) {
-            self.trace.add(|| format!("the process ends after call {calls}"));
+            self.trace.add(|| format!("{} ends after call {calls}", self.name));
             self.end();
         }
     }

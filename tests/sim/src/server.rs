@@ -77,7 +77,7 @@ impl Server {
 
     /// What runs on the machine: one life of the process.
     pub(crate) async fn live(self: Arc<Self>) -> turmoil::Result {
-        let life = Life::new(&self.trace);
+        let life = Life::new(&self.name, &self.trace);
         let (stop, stopped) = oneshot::channel();
         {
             let mut process = self.process.lock();

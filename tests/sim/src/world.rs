@@ -171,6 +171,9 @@ impl World {
         if !faults.is_empty() {
             return Err(faults);
         }
+        if let Some(life) = self.servers[0].life().filter(|_| self.report.first_calls == 0) {
+            self.report.first_calls = life.calls();
+        }
         self.report.trace = self.trace.sum();
         self.report.tracked = self.common.ledger.lock().lives.values().map(|l| l.tracked.len() as u64).sum();
         self.report.checked = self.reader.checked();

@@ -23,7 +23,8 @@ const HEAD: usize = 8;
 pub(crate) fn read<M: Message + Default>(bytes: &mut Bytes) -> Option<M> {
     let (head, _) = bytes.split_first_chunk::<HEAD>()?;
     let [a, b, c, d, crc @ ..] = *head;
-    let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()?;
+    // Nothing that is written is empty, and the checksum of nothing is 0: zeros would look like records.
+    let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).ok().filter(|length| *length > 0)?;
     let end = HEAD.checked_add(length).filter(|end| *end <= bytes.len())?;
     let body = bytes.slice(HEAD..end);
     if crc32c::crc32c(&body) != u32::from_le_bytes(crc) {
@@ -58,6 +59,17 @@ mod tests {
         assert_eq!(all(whole.clone()), (vec!["first".into(), "second".into()], 0));
         for cut in first..whole.len() {
             assert_eq!(all(whole.slice(..cut)), (vec!["first".into()], cut - first));
+        }
+    }
+
+    /// Where a loss of power took the bytes of a file and left its length, there are zeros. A length of 0 with the checksum 0
+    /// would be right: what came behind the hole would be taken as if nothing was missing.
+    #[test]
+    fn zeros_are_no_record() {
+        let first = encoded(&["first"]);
+        for hole in 1..100 {
+            let with_hole = [&first[..], &vec![0; hole], &first].concat();
+            assert_eq!(all(with_hole.into()), (vec!["first".into()], hole + first.len()));
         }
     }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::mem;
 
 use crate::dice::Dice;
@@ -72,17 +73,26 @@ impl Node {
     }
 }
 
-/// Takes over about so many of eight sectors of what was changed.
+/// Takes over what of the changes had reached the disk: of about so many of eight sectors, what they were like after all
+/// changes; of the others, what they were like at some time before.
 fn keep(bytes: &mut Vec<u8>, changes: Vec<Change>, dice: &mut Dice, kept_of_8: u64) {
-    for change in changes {
+    let (all, mut reached) = (changes.len() as u64, BTreeMap::new());
+    let mut reaches = |sector: usize, number: usize| {
+        let last = reached.entry(sector).or_insert_with(|| {
+            if dice.below(8) < kept_of_8 { all } else { dice.below(1 + all.min(kept_of_8 * all)) }
+        });
+        (number as u64) < *last
+    };
+    for (number, change) in changes.into_iter().enumerate() {
         match change {
-            Change::Resized(len) if dice.below(8) < kept_of_8 => bytes.resize(len, 0),
+            // The length is kept apart from the bytes.
+            Change::Resized(len) if reaches(usize::MAX, number) => bytes.resize(len, 0),
             Change::Resized(_) => {}
             Change::Written(offset, written) => {
                 let mut from = 0;
                 while from < written.len() {
                     let to = written.len().min(from + SECTOR - (offset + from) % SECTOR);
-                    if dice.below(8) < kept_of_8 {
+                    if reaches((offset + from) / SECTOR, number) {
                         put(bytes, offset + from, &written[from..to]);
                     }
                     from = to;
