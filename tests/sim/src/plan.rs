@@ -58,8 +58,8 @@ pub struct Plan {
     pub hits: usize,
     /// Simulated seconds in which faults happen.
     pub seconds: u64,
-    /// The first life of the server ends after so many calls to the disk and the store.
-    pub crash_after: Option<u64>,
+    /// The first lives of the server end after so many calls to the disk and the store.
+    pub crash_after: Vec<u64>,
     /// Keep what happened, to be read.
     pub keep_trace: bool,
 }
@@ -124,21 +124,22 @@ impl Plan {
             clients: dice.between(1, 3) as usize,
             hits: dice.between(30, 150) as usize,
             seconds: dice.between(10, 60),
-            crash_after: None,
+            crash_after: Vec::new(),
             keep_trace: false,
         }
     }
 
-    /// A run of fixed work without any fault but one crash.
+    /// A run of fixed work without any fault but a crash, and another while it recovers.
     pub fn crash(after: Option<u64>, power: bool) -> Self {
         Self {
             seed: 1,
             faults: Faults { power_cuts: power, ..Faults::NONE },
             many: false,
             clients: 1,
-            hits: 40,
-            seconds: 4,
-            crash_after: after,
+            hits: 120,
+            seconds: 6,
+            // Wherever the first comes, the second comes early.
+            crash_after: after.map_or(vec![u64::MAX], |after| vec![after, 1 + after % 23]),
             keep_trace: false,
         }
     }

@@ -1,5 +1,6 @@
 //! A machine that runs hitmill: all of its services in one process, again and again.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ pub(crate) struct Server {
 #[derive(Default)]
 struct Process {
     life: Option<Arc<Life>>,
-    /// The next life ends after so many calls.
-    crash_after: Option<u64>,
+    /// The next lives end after so many calls.
+    crash_after: VecDeque<u64>,
     stop: Option<oneshot::Sender<()>>,
     rewind: bool,
 }
@@ -71,7 +72,10 @@ impl Server {
             feed: feed.clone(),
             plan: plan.clone(),
             trace: Arc::clone(trace),
-            process: Mutex::new(Process { crash_after: plan.crash_after, ..Process::default() }),
+            process: Mutex::new(Process {
+                crash_after: plan.crash_after.clone().into(),
+                ..Process::default()
+            }),
         })
     }
 
@@ -81,7 +85,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         {
             let mut process = self.process.lock();
-            if let Some(calls) = process.crash_after.take() {
+            if let Some(calls) = process.crash_after.pop_front() {
                 life.ends_after(calls);
             }
             (process.life, process.stop) = (Some(Arc::clone(&life)), Some(stop));

@@ -72,7 +72,7 @@ impl World {
         for server in self.servers.clone() {
             let Some(life) = server.life() else { continue };
             if (faults.kills || faults.power_cuts)
-                && self.plan.crash_after.is_none()
+                && self.plan.crash_after.is_empty()
                 && self.torment.once_in(5)
             {
                 // In the middle of one of the next calls, whatever it is.
@@ -164,7 +164,8 @@ impl World {
         for server in &self.servers {
             server.platter.lock().troubles = Default::default();
             *server.hangs.lock() = Duration::ZERO;
-            if let Some(life) = server.life() {
+            // A crash that was ordered comes, also now.
+            if let Some(life) = server.life().filter(|_| self.plan.crash_after.is_empty()) {
                 life.ends_after(u64::MAX);
             }
         }
