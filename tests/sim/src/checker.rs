@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ledger::{Ledger, Lifetime, Tracked};
+use crate::ledger::{Ledger, Lifetime, Tracked, taken};
 use crate::reader::{Answers, content, count, micros};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAUSE_MS: i64 = 30 * 60_000;
 
-/// Everything that is wrong; nothing, if all is well. `by_hour` says whether the hours of hits are known: clocks that jump
+/// Everything that is wrong with a merchant's numbers; nothing, if all is well. `by_hour` says whether the hours of hits are known: clocks that jump
 /// move them.
-pub(crate) fn check(ledger: &Ledger, answers: &Answers, by_hour: bool) -> Vec<String> {
+pub(crate) fn check(ledger: &Ledger, merchant: usize, answers: &Answers, by_hour: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut pages = BTreeMap::<String, (u64, i64)>::new();
     for row in &answers.pages {
@@ -19,7 +19,7 @@ pub(crate) fn check(ledger: &Ledger, answers: &Answers, by_hour: bool) -> Vec<St
         *page = (page.0 + count(row, 0), page.1 + micros(row, 1));
     }
     let mut counted = Vec::new();
-    for (&(client, life), lived) in &ledger.lives {
+    for (client, life, lived) in ledger.lives_of(merchant) {
         let (hits, value) = pages.remove(&Ledger::page(client, life)).unwrap_or_default();
         match prefix(lived, hits) {
             Ok(prefix) => {
@@ -52,7 +52,6 @@ pub(crate) fn check(ledger: &Ledger, answers: &Answers, by_hour: bool) -> Vec<St
 
 /// The hits that were counted of a life, if there are so many and no acknowledged one is missing.
 fn prefix(lived: &Lifetime, hits: u64) -> Result<Vec<&Tracked>, String> {
-    let taken = |hits: &[Tracked]| hits.iter().filter(|hit| !hit.refused).count() as u64;
     let (least, most) = (taken(&lived.tracked[..lived.settled]), taken(&lived.tracked));
     let least = if lived.flushed { most } else { least };
     if !(least..=most).contains(&hits) {

@@ -14,7 +14,7 @@ use tonic::transport::{Channel, Endpoint, Error as TransportError};
 
 use crate::dice::Dice;
 use crate::disk::SimDisk;
-use crate::ledger::{Ledger, Lifetime, Tracked, micros};
+use crate::ledger::{Ledger, Lifetime, MERCHANTS, Tracked, micros};
 use crate::life::Life;
 use crate::net;
 use crate::plan::Plan;
@@ -31,10 +31,27 @@ pub(crate) struct Common {
     /// The time, in milliseconds since 1970.
     pub(crate) now: Arc<AtomicI64>,
     pub(crate) servers: Vec<IpAddr>,
-    /// The write key, once there is a merchant.
-    pub(crate) key: Mutex<Option<String>>,
+    /// The write keys of the merchants, once they are there.
+    pub(crate) keys: Mutex<Vec<Option<String>>>,
     /// Nothing goes wrong any more: everything is to be flushed.
     pub(crate) healed: std::sync::atomic::AtomicBool,
+}
+
+impl Common {
+    /// The write key of a client's merchant, as soon as there is one.
+    pub(crate) async fn key_of(&self, client: usize) -> String {
+        loop {
+            if let Some(key) = self.keys.lock()[client % MERCHANTS].clone() {
+                return key;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The time.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
+    }
 }
 
 /// A machine that runs the SDK.
@@ -72,12 +89,7 @@ impl Machine {
 
     /// What runs on the machine: one life of the application.
     pub(crate) async fn live(self: Arc<Self>) -> turmoil::Result {
-        let key = loop {
-            if let Some(key) = self.common.key.lock().clone() {
-                break key;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
+        let key = self.common.key_of(self.number).await;
         drop(tokio::spawn(self.run(key)));
         std::future::pending().await
     }
@@ -136,7 +148,7 @@ impl Machine {
     }
 
     fn hit(&self, dice: &mut Dice, life: usize, number: usize) -> Tracked {
-        let now = self.common.now.load(Ordering::SeqCst);
+        let now = self.common.now_ms();
         let (mut time_ms, mut refused) = (now, false);
         if self.common.plan.faults.strange_times {
             let late = |dice: &mut Dice, hours: i64| now - dice.below(hours as u64 * HOUR_MS as u64) as i64;

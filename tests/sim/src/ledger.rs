@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::dice::hash;
 
+/// Merchants of every run. A client with an even number is of the first.
+pub(crate) const MERCHANTS: usize = 2;
+
 /// A hit, which follows from the seed, its client, the client's life, and its number in that life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tracked {
@@ -33,8 +36,8 @@ pub(crate) struct Lifetime {
 pub(crate) struct Ledger {
     /// By client and life.
     pub(crate) lives: BTreeMap<(usize, usize), Lifetime>,
-    /// The server's clock, and how many hits that it must count had been acknowledged by then.
-    pub(crate) acknowledged: Vec<(i64, u64)>,
+    /// The server's clock, and how many hits of each merchant, that it must count, had been acknowledged by then.
+    pub(crate) acknowledged: Vec<(i64, [u64; MERCHANTS])>,
 }
 
 impl Ledger {
@@ -43,17 +46,39 @@ impl Ledger {
         format!("/client-{client}/life-{life}")
     }
 
-    /// Hits that were acknowledged so far and must be counted.
-    pub(crate) fn acknowledged(&self) -> u64 {
-        let of = |life: &Lifetime| life.tracked[..life.settled].iter().filter(|hit| !hit.refused).count();
-        self.lives.values().map(|life| of(life) as u64).sum()
+    /// The lives of a merchant's clients.
+    pub(crate) fn lives_of(&self, merchant: usize) -> impl Iterator<Item = (usize, usize, &Lifetime)> {
+        let own =
+            move |((client, life), lived)| (client % MERCHANTS == merchant).then_some((client, life, lived));
+        self.lives.iter().filter_map(move |(&key, lived)| own((key, lived)))
     }
 
-    /// Hits that had been acknowledged when the server's clock showed this time.
-    pub(crate) fn acknowledged_by(&self, time_ms: i64) -> u64 {
-        let after = self.acknowledged.partition_point(|(at, _)| *at < time_ms);
-        after.checked_sub(1).map_or(0, |last| self.acknowledged[last].1)
+    /// Notes what is acknowledged now.
+    pub(crate) fn note(&mut self, at_ms: i64) {
+        let mut sums = [0; MERCHANTS];
+        for (&(client, _), life) in &self.lives {
+            sums[client % MERCHANTS] += taken(&life.tracked[..life.settled]);
+        }
+        if self.acknowledged.last().is_none_or(|(_, last)| *last != sums) {
+            self.acknowledged.push((at_ms, sums));
+        }
     }
+
+    /// Hits of a merchant that had been acknowledged when the server's clock showed this time.
+    pub(crate) fn acknowledged_by(&self, merchant: usize, time_ms: i64) -> u64 {
+        let after = self.acknowledged.partition_point(|(at, _)| *at < time_ms);
+        after.checked_sub(1).map_or(0, |last| self.acknowledged[last].1[merchant])
+    }
+
+    /// Hits of a merchant that were ever tracked: there can be no more.
+    pub(crate) fn tracked(&self, merchant: usize) -> u64 {
+        self.lives_of(merchant).map(|(.., life)| taken(&life.tracked)).sum()
+    }
+}
+
+/// Those that the server takes.
+pub(crate) fn taken(hits: &[Tracked]) -> u64 {
+    hits.iter().filter(|hit| !hit.refused).count() as u64
 }
 
 /// The value of a hit.

@@ -19,6 +19,7 @@ mod world;
 mod client;
 mod reader;
 mod server;
+mod unruly;
 
 mod checker;
 mod ledger;

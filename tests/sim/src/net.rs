@@ -1,13 +1,15 @@
 //! The network of the simulation, as servers and clients see it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use host::{Connection, Listen};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Error as TransportError, Uri};
 use tower::service_fn;
 use turmoil::net::{TcpListener, TcpStream};
@@ -77,6 +79,14 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
+}
+
+/// Connects to one of the servers.
+pub(crate) async fn connect_to(servers: &[IpAddr], turn: usize) -> Result<Channel, Status> {
+    let endpoint = Endpoint::from_shared(format!("http://{}:{PORT}", servers[turn % servers.len()]));
+    let endpoint = endpoint.map_err(|error| Status::internal(error.to_string()))?;
+    let endpoint = endpoint.connect_timeout(Duration::from_secs(5));
+    connect(endpoint).await.map_err(|error| Status::unavailable(error.to_string()))
 }
 
 /// Connects over the simulated network.

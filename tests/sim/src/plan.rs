@@ -41,6 +41,10 @@ pub struct Faults {
     pub tiny_memory: bool,
     /// The whole log is folded again into a new generation, while everything goes on.
     pub rewinds: bool,
+    /// A client that is no SDK sends batches out of order and twice, and subscribers fall asleep.
+    pub unruly: bool,
+    /// In the end a bit of the log flips: nothing that is then said may be wrong.
+    pub bit_flips: bool,
 }
 
 /// How a run goes.
@@ -85,6 +89,8 @@ impl Faults {
         strange_times: false,
         tiny_memory: false,
         rewinds: false,
+        unruly: false,
+        bit_flips: false,
     };
 
     /// Each of them or not, as the dice say: what all faults together hide, some of them show.
@@ -109,6 +115,8 @@ impl Faults {
             strange_times: some(),
             tiny_memory: some(),
             rewinds: some(),
+            unruly: some(),
+            bit_flips: some(),
         }
     }
 }

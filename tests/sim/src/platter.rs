@@ -177,17 +177,18 @@ impl Platter {
         self.locks.clear();
     }
 
-    /// Flips one bit of a file whose name ends so, and says where; `None` if there is none.
-    pub(crate) fn flip(&mut self, suffix: &str) -> Option<String> {
+    /// Flips one bit of a file whose name ends so and that is not the last of its directory, and says where; `None` if there
+    /// is none.
+    pub(crate) fn flip_sealed(&mut self, suffix: &str) -> Option<String> {
         let mut files = Vec::new();
         for (path, directory) in &self.directories {
-            for (name, entry) in &directory.names {
-                if let (Entry::File(id), true) = (entry, name.to_string_lossy().ends_with(suffix)) {
-                    files.push((path.join(name), *id));
-                }
-            }
+            let ends_so = |(name, _): &(&OsString, &Entry)| name.to_string_lossy().ends_with(suffix);
+            let mut own: Vec<_> = directory.names.iter().filter(ends_so).collect();
+            own.pop();
+            files.extend(own.into_iter().map(|(name, entry)| (path.join(name), *entry)));
         }
-        let (path, id) = files.get(self.dice.below(files.len() as u64) as usize)?.clone();
+        let (path, entry) = files.get(self.dice.below(files.len() as u64) as usize)?.clone();
+        let Entry::File(id) = entry else { return None };
         let bit = self.nodes.get_mut(&id)?.flip(&mut self.dice)?;
         Some(format!("bit {bit} of {}", path.display()))
     }

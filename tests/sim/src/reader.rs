@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,7 +16,7 @@ use proto::v1::{
 };
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::client::Common;
@@ -32,6 +31,9 @@ type Content = (Vec<String>, u64, i64, u64);
 
 /// A machine that asks.
 pub(crate) struct Reader {
+    pub(crate) name: String,
+    /// For which merchant.
+    number: usize,
     common: Arc<Common>,
     from_ms: i64,
     state: Mutex<State>,
@@ -75,9 +77,10 @@ pub(crate) struct Answers {
 }
 
 impl Reader {
-    /// One that asks for hits from this time on.
-    pub(crate) fn new(common: &Arc<Common>, from_ms: i64) -> Arc<Self> {
-        Arc::new(Self { common: Arc::clone(common), from_ms, state: Mutex::default() })
+    /// One that asks for a merchant's hits from this time on.
+    pub(crate) fn new(number: usize, common: &Arc<Common>, from_ms: i64) -> Arc<Self> {
+        let name = format!("reader-{number}");
+        Arc::new(Self { name, number, common: Arc::clone(common), from_ms, state: Mutex::default() })
     }
 
     /// What runs on the machine.
@@ -89,8 +92,9 @@ impl Reader {
             }
         };
         self.state.lock().merchant = made.0;
-        *self.common.key.lock() = Some(made.1);
+        self.common.keys.lock()[self.number] = Some(made.1);
         drop(tokio::spawn(Arc::clone(&self).subscribe()));
+        drop(tokio::spawn(Arc::clone(&self).sleep()));
         let mut turn = 0;
         loop {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -101,7 +105,8 @@ impl Reader {
     }
 
     async fn make_merchant(&self) -> Result<(u64, String), Status> {
-        let mut config = ConfigServiceClient::with_interceptor(self.connect(0).await?, Bearer);
+        let mut config =
+            ConfigServiceClient::with_interceptor(net::connect_to(&self.common.servers, 0).await?, Bearer);
         let request = CreateMerchantRequest {
             name: "a shop".into(),
             currency: "EUR".into(),
@@ -113,15 +118,13 @@ impl Reader {
         Ok((made.merchant.unwrap_or_default().id, made.write_key))
     }
 
-    async fn connect(&self, turn: usize) -> Result<Channel, Status> {
-        let server = self.common.servers[turn % self.common.servers.len()];
-        let endpoint = Endpoint::from_shared(format!("http://{server}:{}", net::PORT));
-        let endpoint = endpoint.map_err(|error| Status::internal(error.to_string()))?;
-        net::connect(endpoint.connect_timeout(PATIENCE)).await.map_err(|e| Status::unavailable(e.to_string()))
+    async fn asker(&self, turn: usize) -> Result<Asker, Status> {
+        let channel = net::connect_to(&self.common.servers, turn).await?;
+        Ok(QueryServiceClient::with_interceptor(channel, Bearer))
     }
 
     async fn look(&self, turn: usize) -> Result<(), Status> {
-        let mut asker = QueryServiceClient::with_interceptor(self.connect(turn).await?, Bearer);
+        let mut asker = self.asker(turn).await?;
         let answer = asker.query(self.ask(&["hits"], &[], Granularity::Total)).await?.into_inner();
         self.check(&answer);
         let answer = asker.query(self.subscription()).await?.into_inner();
@@ -140,11 +143,15 @@ impl Reader {
         let hits = answer.rows.first().map_or(0, |row| count(row, 0));
         self.state.lock().asked += 1;
         let acknowledged = self.common.ledger.lock();
+        let all = acknowledged.tracked(self.number);
+        if hits > all {
+            self.fault(format!("an answer has {hits} hits, and {all} were ever tracked"));
+        }
         if !self.common.plan.faults.clock_jumps
             && let Some(until) = &finality.complete_until
         {
             let until_ms = until.seconds * 1_000 + i64::from(until.nanos) / 1_000_000;
-            let must = acknowledged.acknowledged_by(until_ms);
+            let must = acknowledged.acknowledged_by(self.number, until_ms);
             if hits < must {
                 self.fault(format!(
                     "an answer has {hits} hits and says it is complete until {until_ms}, and {must} had been acknowledged"
@@ -164,7 +171,9 @@ impl Reader {
                 .push(format!("hits went back from {before} to {hits} within generation {generation}"));
         }
         state.last = Some((finality.generation, finality.revision, hits));
-        self.common.trace.add(|| format!("asked: {hits} hits at revision {}", finality.revision));
+        self.common
+            .trace
+            .add(|| format!("{} asked: {hits} hits at revision {}", self.name, finality.revision));
     }
 
     async fn ask_everything(&self, asker: &mut Asker) -> Result<Answers, Status> {
@@ -213,8 +222,26 @@ impl Reader {
         }
     }
 
+    /// A subscriber that takes one message and no more: it must be in nobody's way.
+    async fn sleep(self: Arc<Self>) {
+        for turn in 0.. {
+            let slept: Result<(), Status> = async {
+                let mut asker = self.asker(turn).await?;
+                let request = SubscribeRequest { query: Some(self.subscription()), ..Default::default() };
+                let mut messages = asker.subscribe(request).await?.into_inner();
+                messages.message().await?;
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                Ok(())
+            }
+            .await;
+            // However it ended, the next one is no better.
+            drop(slept);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     async fn follow(&self, turn: usize) -> Result<(), Status> {
-        let mut asker = QueryServiceClient::with_interceptor(self.connect(turn).await?, Bearer);
+        let mut asker = self.asker(turn).await?;
         let Live { id, number, .. } = self.state.lock().live.clone();
         let request = SubscribeRequest {
             query: Some(self.subscription()),
@@ -306,11 +333,6 @@ impl Reader {
     pub(crate) fn checked(&self) -> (u64, u64, u64) {
         let state = self.state.lock();
         (state.asked, state.pushed, state.agreed)
-    }
-
-    /// Whether the merchant is there.
-    pub(crate) fn is_set_up(&self) -> bool {
-        self.common.key.lock().is_some() && !self.common.healed.load(Ordering::SeqCst)
     }
 }
 

@@ -132,7 +132,7 @@ impl Server {
             .await?
             .with::<rollup_svc::Rollup>(rollup_settings(&self.plan))
             .await?
-            .with::<query_svc::Query>(Default::default())
+            .with::<query_svc::Query>(query_settings())
             .await?
             .with::<ingest_svc::Ingest>(ingest_settings())
             .await?;
@@ -206,6 +206,10 @@ fn host_settings() -> host::Settings {
 
 fn ingest_settings() -> ingest_svc::Settings {
     ingest_svc::Settings { log_retry_ms: 200, credit_hits: 5_000, ..ingest_svc::Settings::default() }
+}
+
+fn query_settings() -> query_svc::Settings {
+    query_svc::Settings { stalled_seconds: 5, resumable_seconds: 5, ..query_svc::Settings::default() }
 }
 
 fn rollup_settings(plan: &Plan) -> rollup_svc::Settings {

@@ -18,7 +18,7 @@ use crate::checker::check;
 use crate::client::{Common, Machine};
 use crate::dice::Dice;
 use crate::entropy;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, MERCHANTS};
 use crate::log::Tape;
 use crate::plan::Plan;
 use crate::platter::Platter;
@@ -26,6 +26,7 @@ use crate::reader::Reader;
 use crate::server::{PARTITIONS, Server};
 use crate::store::Shelf;
 use crate::trace::Trace;
+use crate::unruly::Unruly;
 
 /// Simulated time from step to step.
 pub(crate) const STEP_MS: u64 = 10;
@@ -77,7 +78,7 @@ pub(crate) struct World {
     common: Arc<Common>,
     servers: Vec<Arc<Server>>,
     machines: Vec<Arc<Machine>>,
-    reader: Arc<Reader>,
+    readers: Vec<Arc<Reader>>,
     shelf: Arc<Mutex<Shelf>>,
     tape: Arc<Mutex<Tape>>,
     torment: Torment,
@@ -126,7 +127,7 @@ impl World {
             ledger: Mutex::new(Ledger::default()),
             now: Arc::new(AtomicI64::new(base)),
             servers: names.iter().map(|name| sim.lookup(*name)).collect(),
-            key: Mutex::default(),
+            keys: Mutex::new(vec![None; MERCHANTS]),
             healed: AtomicBool::new(false),
         });
         let machines: Vec<_> = (0..plan.clients).map(|number| Machine::new(number, &common)).collect();
@@ -134,9 +135,16 @@ impl World {
             let machine = Arc::clone(machine);
             sim.host(machine.name.clone(), move || Arc::clone(&machine).live());
         }
-        let reader = Reader::new(&common, base - 96 * 3_600_000);
-        let asking = Arc::clone(&reader);
-        sim.host("reader", move || Arc::clone(&asking).live());
+        let readers: Vec<_> =
+            (0..MERCHANTS).map(|number| Reader::new(number, &common, base - 96 * 3_600_000)).collect();
+        for reader in &readers {
+            let reader = Arc::clone(reader);
+            sim.host(reader.name.clone(), move || Arc::clone(&reader).live());
+        }
+        for unruly in (0..MERCHANTS).filter(|_| plan.faults.unruly).map(|number| Unruly::new(number, &common))
+        {
+            sim.host(unruly.name.clone(), move || Arc::clone(&unruly).live());
+        }
         Self {
             plan: plan.clone(),
             sim,
@@ -144,7 +152,7 @@ impl World {
             common,
             servers,
             machines,
-            reader,
+            readers,
             shelf,
             tape,
             torment: Torment::new(plan),
@@ -156,9 +164,9 @@ impl World {
 
     fn run(mut self) -> Result<Report, Vec<String>> {
         // Faults begin once there is a merchant; a crash that was ordered may come before.
-        let set_up = self.until(60_000, |world| world.reader.is_set_up());
+        let set_up = self.until(60_000, |world| world.common.keys.lock().iter().all(Option::is_some));
         if !set_up {
-            return Err(vec!["there is no merchant after a minute without faults".into()]);
+            return Err(vec!["there are no merchants after a minute without faults".into()]);
         }
         let end = self.elapsed_ms + self.plan.seconds * 1_000;
         while self.elapsed_ms < end {
@@ -167,7 +175,10 @@ impl World {
         }
         self.heal();
         self.settle()?;
-        let faults = self.reader.faults();
+        if self.plan.faults.bit_flips && !self.plan.many {
+            self.flip_a_bit();
+        }
+        let faults: Vec<_> = self.readers.iter().flat_map(|reader| reader.faults()).collect();
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -176,7 +187,10 @@ impl World {
         }
         self.report.trace = self.trace.sum();
         self.report.tracked = self.common.ledger.lock().lives.values().map(|l| l.tracked.len() as u64).sum();
-        self.report.checked = self.reader.checked();
+        for (asked, pushed, agreed) in self.readers.iter().map(|reader| reader.checked()) {
+            let (a, p, g) = self.report.checked;
+            self.report.checked = (a + asked, p + pushed, g + agreed);
+        }
         Ok(self.report)
     }
 
@@ -220,8 +234,7 @@ impl World {
             let settled = (stats.acked + stats.refused.total()).saturating_sub(stats.restored) as usize;
             lived.settled = lived.settled.max(settled.min(lived.tracked.len()));
         }
-        let (at, sum) = (self.servers[0].clock.now().0, ledger.acknowledged());
-        ledger.acknowledged.push((at, sum));
+        ledger.note(self.servers[0].clock.now().0);
     }
 
     /// Ends the processes that have come to their end, and has them start again in a while.
@@ -286,7 +299,8 @@ impl World {
         self.common.healed.store(true, Ordering::SeqCst);
         let flushed = self.until(RECOVERY_MS, |world| {
             let ledger = world.common.ledger.lock();
-            world.machines.iter().enumerate().all(|(number, _)| {
+            let unruly = (0..MERCHANTS).filter(|_| world.plan.faults.unruly).map(|merchant| 10 + merchant);
+            (0..world.machines.len()).chain(unruly).all(|number| {
                 let lives = ledger.lives.range((number, 0)..(number + 1, 0));
                 lives.last().is_some_and(|(_, life)| life.flushed)
             })
@@ -294,24 +308,43 @@ impl World {
         if !flushed {
             return Err(vec![format!("clients have not come through: {:?}", self.look_at_clients())]);
         }
+        (0..MERCHANTS).try_for_each(|merchant| self.ask_until_right(merchant))
+    }
+
+    /// Asks for everything of a merchant until all of it is right, or until it never will be.
+    fn ask_until_right(&mut self, merchant: usize) -> Result<(), Vec<String>> {
         let mut wrong = vec!["nothing could be asked".to_owned()];
         let end = self.elapsed_ms + RECOVERY_MS;
         while self.elapsed_ms < end && !wrong.is_empty() {
             // A subscriber hears within a second; a difference that stays is one.
             self.until(2_000, |_| false);
-            self.reader.want();
-            let reader = Arc::clone(&self.reader);
+            self.readers[merchant].want();
             let found = Mutex::new(None);
-            self.until(20_000, |_| {
-                *found.lock() = reader.take_answers();
+            self.until(20_000, |world| {
+                *found.lock() = world.readers[merchant].take_answers();
                 found.lock().is_some()
             });
             if let Some(answers) = found.into_inner() {
                 let by_hour = !self.plan.faults.clock_jumps;
-                wrong = check(&self.common.ledger.lock(), &answers, by_hour);
+                wrong = check(&self.common.ledger.lock(), merchant, &answers, by_hour);
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    /// Flips a bit of a sealed segment and folds the log again. What can be read is counted; what cannot must be missed: no
+    /// answer may say that it is complete without it, which the readers check.
+    fn flip_a_bit(&mut self) {
+        let server = Arc::clone(&self.servers[0]);
+        if let Some(life) = server.life() {
+            life.end();
+        }
+        self.step();
+        let flipped = server.platter.lock().flip_sealed(".log");
+        self.trace.add(|| format!("flipped {flipped:?}"));
+        self.until(10_000, |world| world.servers[0].life().is_some());
+        server.rewind();
+        self.until(20_000, |_| false);
     }
 
     fn look_at_clients(&self) -> Vec<String> {

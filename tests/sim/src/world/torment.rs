@@ -135,7 +135,8 @@ impl World {
         let dice = &mut self.torment.dice;
         let server = self.servers[dice.below(self.servers.len() as u64) as usize].name.clone();
         let peer = dice.below(self.machines.len() as u64 + 1) as usize;
-        let peer = self.machines.get(peer).map_or("reader".to_owned(), |machine| machine.name.clone());
+        let reader = &self.readers[dice.below(self.readers.len() as u64) as usize].name;
+        let peer = self.machines.get(peer).map_or(reader, |machine| &machine.name).clone();
         if self.torment.cuts.iter().any(|(a, b, ..)| (a, b) == (&server, &peer)) {
             return;
         }
