@@ -129,6 +129,13 @@ impl Reader {
         self.check(&answer);
         let answer = asker.query(self.subscription()).await?.into_inner();
         self.agree("a query", answer.finality.as_ref(), &answer.rows);
+        if turn % 4 == 0 {
+            let merchant_id = self.state.lock().merchant;
+            let audit = asker.audit(AuditRequest { merchant_id }).await?.into_inner();
+            if !audit.balanced {
+                self.fault(format!("an audit does not balance: {audit:?}"));
+            }
+        }
         if self.state.lock().wanted {
             let answers = self.ask_everything(&mut asker).await?;
             let mut state = self.state.lock();
