@@ -1,6 +1,9 @@
 //! A machine that asks: it makes the merchant, queries and subscribes all the while, and holds every answer against what
 //! must be true of it.
 
+mod live;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +11,18 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prost_types::Timestamp;
 use proto::v1::config_service_client::ConfigServiceClient;
-use proto::v1::number::Number as Kind;
 use proto::v1::query_service_client::QueryServiceClient;
 use proto::v1::{
     AuditRequest, AuditResponse, CreateMerchantRequest, Finality, Granularity, QueryRequest, QueryResponse,
-    Row, SubscribeRequest, SubscribeResponse,
+    Row,
 };
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use self::live::Live;
+pub(crate) use self::rows::{Content, content, count, micros};
 use crate::client::Common;
 use crate::net;
 use crate::server::ADMIN_KEY;
@@ -26,8 +30,6 @@ use crate::server::ADMIN_KEY;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 type Asker = QueryServiceClient<InterceptedService<Channel, Bearer>>;
-type Key = (i64, Vec<String>);
-type Content = (Vec<String>, u64, i64, u64);
 
 /// A machine that asks.
 pub(crate) struct Reader {
@@ -53,14 +55,6 @@ struct State {
     /// What somebody has seen of a generation and revision, and who.
     seen: BTreeMap<(u32, u64), (&'static str, BTreeSet<Content>)>,
     agreed: u64,
-}
-
-/// What a subscriber has.
-#[derive(Clone, Default)]
-struct Live {
-    id: String,
-    number: u64,
-    rows: BTreeMap<Key, Row>,
 }
 
 /// All that is asked in the end.
@@ -129,7 +123,7 @@ impl Reader {
         self.check(&answer);
         let answer = asker.query(self.subscription()).await?.into_inner();
         self.agree("a query", answer.finality.as_ref(), &answer.rows);
-        if turn % 4 == 0 {
+        if turn.is_multiple_of(4) {
             let merchant_id = self.state.lock().merchant;
             let audit = asker.audit(AuditRequest { merchant_id }).await?.into_inner();
             if !audit.balanced {
@@ -219,78 +213,6 @@ impl Reader {
         self.ask(&["hits", "value", "sessions"], &["page"], Granularity::Total)
     }
 
-    async fn subscribe(self: Arc<Self>) {
-        let mut turn = 0;
-        loop {
-            // However it ends, it goes on where it was.
-            let _ = self.follow(turn).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            turn += 1;
-        }
-    }
-
-    /// A subscriber that takes one message and no more: it must be in nobody's way.
-    async fn sleep(self: Arc<Self>) {
-        for turn in 0.. {
-            let slept: Result<(), Status> = async {
-                let mut asker = self.asker(turn).await?;
-                let request = SubscribeRequest { query: Some(self.subscription()), ..Default::default() };
-                let mut messages = asker.subscribe(request).await?.into_inner();
-                messages.message().await?;
-                tokio::time::sleep(Duration::from_secs(30)).await;
-                Ok(())
-            }
-            .await;
-            // However it ended, the next one is no better.
-            drop(slept);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    }
-
-    async fn follow(&self, turn: usize) -> Result<(), Status> {
-        let mut asker = self.asker(turn).await?;
-        let Live { id, number, .. } = self.state.lock().live.clone();
-        let request = SubscribeRequest {
-            query: Some(self.subscription()),
-            live_id: id,
-            number,
-            ..SubscribeRequest::default()
-        };
-        let opened = tokio::time::timeout(PATIENCE, asker.subscribe(request)).await;
-        let mut messages = opened.map_err(|_| Status::deadline_exceeded("no answer"))??.into_inner();
-        loop {
-            // A connection that was cut without a word must not keep it waiting for ever.
-            match tokio::time::timeout(Duration::from_secs(20), messages.message()).await {
-                Ok(message) => match message? {
-                    Some(message) => self.take(message),
-                    None => return Ok(()),
-                },
-                Err(_) => return Ok(()),
-            }
-        }
-    }
-
-    fn take(&self, message: SubscribeResponse) {
-        let mut state = self.state.lock();
-        state.pushed += 1;
-        if message.snapshot {
-            state.live.rows.clear();
-        } else if state.live.id != message.live_id || message.number <= state.live.number {
-            let (had, got) = (state.live.number, message.number);
-            state.faults.push(format!("a subscriber that had message {had} got the difference {got}"));
-        }
-        (state.live.id, state.live.number) = (message.live_id, message.number);
-        for row in message.removed {
-            state.live.rows.remove(&key(&row));
-        }
-        for row in message.rows {
-            state.live.rows.insert(key(&row), row);
-        }
-        let rows: Vec<_> = state.live.rows.values().cloned().collect();
-        drop(state);
-        self.agree("a subscriber", message.finality.as_ref(), &rows);
-    }
-
     /// Whoever has seen a revision has seen the same.
     fn agree(&self, who: &'static str, finality: Option<&Finality>, rows: &[Row]) {
         // A cut of the power takes revisions back, and others get their numbers.
@@ -341,31 +263,6 @@ impl Reader {
         let state = self.state.lock();
         (state.asked, state.pushed, state.agreed)
     }
-}
-
-/// A count of a row.
-pub(crate) fn count(row: &Row, number: usize) -> u64 {
-    match row.numbers.get(number).and_then(|number| number.number.as_ref()) {
-        Some(Kind::Count(count)) => *count,
-        _ => 0,
-    }
-}
-
-/// Millionths of a euro of a row.
-pub(crate) fn micros(row: &Row, number: usize) -> i64 {
-    match row.numbers.get(number).and_then(|number| number.number.as_ref()) {
-        Some(Kind::Money(sums)) => sums.sums.iter().map(|sum| sum.micros).sum(),
-        _ => 0,
-    }
-}
-
-/// What rows of the subscription say.
-pub(crate) fn content(rows: &[Row]) -> BTreeSet<Content> {
-    rows.iter().map(|row| (row.dimensions.clone(), count(row, 0), micros(row, 1), count(row, 2))).collect()
-}
-
-fn key(row: &Row) -> Key {
-    (row.start.as_ref().map_or(0, |start| start.seconds), row.dimensions.clone())
 }
 
 #[derive(Clone)]

@@ -26,15 +26,21 @@ pub(crate) const ADMIN_KEY: &str = "hm_a_the-admin-key-of-the-simulation";
 /// Partitions of every log.
 pub(crate) const PARTITIONS: u16 = 2;
 
+/// What all servers of a run share, each for itself if there is but one.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) shelf: Arc<Mutex<Shelf>>,
+    pub(crate) tape: Arc<Mutex<Tape>>,
+    pub(crate) feed: Feed,
+}
+
 /// A machine that runs hitmill.
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) clock: Clock,
     pub(crate) platter: Arc<Mutex<Platter>>,
-    pub(crate) shelf: Arc<Mutex<Shelf>>,
-    pub(crate) tape: Arc<Mutex<Tape>>,
     pub(crate) hangs: Arc<Mutex<Duration>>,
-    feed: Feed,
+    shared: Shared,
     plan: Plan,
     trace: Arc<Trace>,
     process: Mutex<Process>,
@@ -56,9 +62,7 @@ impl Server {
         name: &str,
         clock: Clock,
         platter: Platter,
-        shelf: &Arc<Mutex<Shelf>>,
-        tape: &Arc<Mutex<Tape>>,
-        feed: &Feed,
+        shared: &Shared,
         plan: &Plan,
         trace: &Arc<Trace>,
     ) -> Arc<Self> {
@@ -66,10 +70,8 @@ impl Server {
             name: name.to_owned(),
             clock,
             platter: Arc::new(Mutex::new(platter)),
-            shelf: Arc::clone(shelf),
-            tape: Arc::clone(tape),
             hangs: Arc::default(),
-            feed: feed.clone(),
+            shared: shared.clone(),
             plan: plan.clone(),
             trace: Arc::clone(trace),
             process: Mutex::new(Process {
@@ -106,20 +108,24 @@ impl Server {
     async fn run(self: Arc<Self>, life: Arc<Life>, stopped: oneshot::Receiver<()>) -> anyhow::Result<()> {
         let clock = self.clock.clone();
         let store = SimStore {
-            shelf: Arc::clone(&self.shelf),
+            shelf: Arc::clone(&self.shared.shelf),
             life: Arc::clone(&life),
             hangs: Arc::clone(&self.hangs),
         };
         let store: Arc<dyn store::Store> = Arc::new(store);
         let log: Arc<dyn EventLog> = if self.plan.many {
-            Arc::new(SimLog { tape: Arc::clone(&self.tape), life: Arc::clone(&life), clock: clock.clone() })
+            Arc::new(SimLog {
+                tape: Arc::clone(&self.shared.tape),
+                life: Arc::clone(&life),
+                clock: clock.clone(),
+            })
         } else {
             let disk = Arc::new(SimDisk { platter: Arc::clone(&self.platter), life: Arc::clone(&life) });
             let now = clock.clone();
             Arc::new(EmbeddedLog::open_on(disk, "/data/log", &log_settings(), move || now.now())?)
         };
         let mut platform =
-            Platform::over(Arc::clone(&log), Arc::clone(&store), clock, self.feed.clone()).await?;
+            Platform::over(Arc::clone(&log), Arc::clone(&store), clock, self.shared.feed.clone()).await?;
         if self.plan.many {
             platform.shared = true;
             platform.catalog.share(Arc::clone(&store));

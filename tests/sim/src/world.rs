@@ -1,5 +1,6 @@
 //! The world: machines, a network between them, time that passes step by step, and whatever goes wrong.
 
+mod ending;
 mod torment;
 
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use turmoil::{Builder, Sim};
 
 use self::torment::Torment;
-use crate::checker::check;
 use crate::client::{Common, Machine};
 use crate::dice::Dice;
 use crate::entropy;
@@ -23,15 +23,13 @@ use crate::log::Tape;
 use crate::plan::Plan;
 use crate::platter::Platter;
 use crate::reader::Reader;
-use crate::server::{PARTITIONS, Server};
+use crate::server::{PARTITIONS, Server, Shared};
 use crate::store::Shelf;
 use crate::trace::Trace;
 use crate::unruly::Unruly;
 
 /// Simulated time from step to step.
 pub(crate) const STEP_MS: u64 = 10;
-/// Once nothing goes wrong any more, everything must be well within this time.
-const RECOVERY_MS: u64 = 300_000;
 /// 2026-03-01T22:00:00Z
 const EVENING_MS: i64 = 1_772_402_400_000;
 
@@ -79,8 +77,7 @@ pub(crate) struct World {
     servers: Vec<Arc<Server>>,
     machines: Vec<Arc<Machine>>,
     readers: Vec<Arc<Reader>>,
-    shelf: Arc<Mutex<Shelf>>,
-    tape: Arc<Mutex<Tape>>,
+    shared: Shared,
     torment: Torment,
     /// Machines that stand still, and until when.
     down: Vec<(String, u64)>,
@@ -105,7 +102,7 @@ impl World {
             .build();
         let shelf = Arc::new(Mutex::new(Shelf::new(Dice::new(plan.seed, "the store"))));
         let tape = Arc::new(Mutex::new(Tape::new(PARTITIONS, Dice::new(plan.seed, "the log"))));
-        let feed = Feed::in_memory(1024);
+        let shared = Shared { shelf, tape, feed: Feed::in_memory(1024) };
         let names: &[&str] = if plan.many { &["server-a", "server-b"] } else { &["server"] };
         let servers: Vec<_> = names
             .iter()
@@ -114,7 +111,7 @@ impl World {
                 let mut platter = Platter::new(Dice::new(plan.seed, &format!("disk of {name}")));
                 platter.create_directory("/data".as_ref()).expect("an empty disk has room");
                 platter.sync_directory("/".as_ref()).expect("the root is there");
-                Server::new(name, clock, platter, &shelf, &tape, &feed, plan, trace)
+                Server::new(name, clock, platter, &shared, plan, trace)
             })
             .collect();
         for server in &servers {
@@ -153,8 +150,7 @@ impl World {
             servers,
             machines,
             readers,
-            shelf,
-            tape,
+            shared,
             torment: Torment::new(plan),
             down: Vec::new(),
             elapsed_ms: 0,
@@ -251,7 +247,7 @@ impl World {
             if power {
                 platter.cut();
                 if !self.plan.many {
-                    self.shelf.lock().cut();
+                    self.shared.shelf.lock().cut();
                 }
             } else {
                 platter.settle();
@@ -292,65 +288,5 @@ impl World {
         for (name, _) in up {
             self.sim.bounce(name.as_str());
         }
-    }
-
-    /// Waits until all clients have flushed and all is folded, asks for everything, and checks it.
-    fn settle(&mut self) -> Result<(), Vec<String>> {
-        self.common.healed.store(true, Ordering::SeqCst);
-        let flushed = self.until(RECOVERY_MS, |world| {
-            let ledger = world.common.ledger.lock();
-            let unruly = (0..MERCHANTS).filter(|_| world.plan.faults.unruly).map(|merchant| 10 + merchant);
-            (0..world.machines.len()).chain(unruly).all(|number| {
-                let lives = ledger.lives.range((number, 0)..(number + 1, 0));
-                lives.last().is_some_and(|(_, life)| life.flushed)
-            })
-        });
-        if !flushed {
-            return Err(vec![format!("clients have not come through: {:?}", self.look_at_clients())]);
-        }
-        (0..MERCHANTS).try_for_each(|merchant| self.ask_until_right(merchant))
-    }
-
-    /// Asks for everything of a merchant until all of it is right, or until it never will be.
-    fn ask_until_right(&mut self, merchant: usize) -> Result<(), Vec<String>> {
-        let mut wrong = vec!["nothing could be asked".to_owned()];
-        let end = self.elapsed_ms + RECOVERY_MS;
-        while self.elapsed_ms < end && !wrong.is_empty() {
-            // A subscriber hears within a second; a difference that stays is one.
-            self.until(2_000, |_| false);
-            self.readers[merchant].want();
-            let found = Mutex::new(None);
-            self.until(20_000, |world| {
-                *found.lock() = world.readers[merchant].take_answers();
-                found.lock().is_some()
-            });
-            if let Some(answers) = found.into_inner() {
-                let by_hour = !self.plan.faults.clock_jumps;
-                wrong = check(&self.common.ledger.lock(), merchant, &answers, by_hour);
-            }
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-    }
-
-    /// Flips a bit of a sealed segment and folds the log again. What can be read is counted; what cannot must be missed: no
-    /// answer may say that it is complete without it, which the readers check.
-    fn flip_a_bit(&mut self) {
-        let server = Arc::clone(&self.servers[0]);
-        if let Some(life) = server.life() {
-            life.end();
-        }
-        self.step();
-        let flipped = server.platter.lock().flip_sealed(".log");
-        self.trace.add(|| format!("flipped {flipped:?}"));
-        self.until(10_000, |world| world.servers[0].life().is_some());
-        server.rewind();
-        self.until(20_000, |_| false);
-    }
-
-    fn look_at_clients(&self) -> Vec<String> {
-        self.machines
-            .iter()
-            .map(|machine| format!("{:?}", machine.look().map(|(_, stats, _)| stats)))
-            .collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Determinism first: nothing else counts before the same seed does the same twice. Then seeds, and every crash point.
 
+#![expect(clippy::panic, reason = "helpers of tests fail as tests do")]
+
 use std::path::Path;
 
 use simulation::{Report, Task, all_crash_points, run_all};

@@ -111,11 +111,11 @@ impl World {
             (troubles.failing_reads, troubles.failing_syncs) = (reads, syncs);
             (troubles.slow_ms, troubles.full) = (slow, full);
         }
-        let shelf = &mut self.shelf.lock().troubles;
+        let shelf = &mut self.shared.shelf.lock().troubles;
         // One process with a store of its own cannot lose the answer of a commit.
         (shelf.unavailable, shelf.unknown) = (unavailable, if self.plan.many { unknown } else { 0 });
         shelf.slow_ms = far;
-        let tape = &mut self.tape.lock().troubles;
+        let tape = &mut self.shared.tape.lock().troubles;
         (tape.failing, tape.slow_ms) = (failing, far);
         self.report.faults += u64::from(reads + syncs + slow + unavailable + far + failing > 0 || full);
     }
@@ -175,8 +175,8 @@ impl World {
                 life.ends_after(u64::MAX);
             }
         }
-        self.shelf.lock().troubles = Default::default();
-        self.tape.lock().troubles = Default::default();
+        self.shared.shelf.lock().troubles = Default::default();
+        self.shared.tape.lock().troubles = Default::default();
         self.note(|| "everything is mended".into());
     }
 
