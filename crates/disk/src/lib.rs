@@ -3,6 +3,7 @@
 //! [`System`] is the disk of this machine. A simulation puts another in its place, one that forgets what was not synced
 //! when it is cut off, runs full, or fails.
 
+mod reserve;
 mod system;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+pub use reserve::Reserve;
 pub use system::System;
 
 /// A disk.
@@ -47,6 +49,9 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// holds it. Given back when it is dropped, or when the process ends.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 
+    /// The space of the file system that a path is on.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+
     /// Whether its calls take time: then they belong on threads that may wait.
     fn waits(&self) -> bool;
 
@@ -57,6 +62,15 @@ pub trait Disk: Debug + Send + Sync + 'static {
 
     /// Ends the process. What is on the disk is known again only to a process that reads it from the start.
     fn end_process(&self) -> !;
+}
+
+/// The space of a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What this process may still write.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
 }
 
 /// How a file is opened.

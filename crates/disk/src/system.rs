@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::{Disk, File, Lock, Mode};
+use crate::{Disk, File, Lock, Mode, Space};
 
 /// The disk of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +53,11 @@ impl Disk for System {
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Space { free: found.f_bavail * found.f_frsize, total: found.f_blocks * found.f_frsize })
     }
 
     fn waits(&self) -> bool {

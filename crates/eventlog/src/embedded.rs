@@ -19,13 +19,13 @@ mod window;
 mod writer;
 
 use std::panic;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use disk::Disk;
+use disk::{Disk, Reserve};
 use model::{Invalid, Partition, Position, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -84,7 +84,8 @@ impl EmbeddedLog {
         }
         let now: Now = Arc::new(now);
         let mut home = Home::open(disk, directory.as_ref(), settings.partitions)?;
-        let recovered = recover_all(&home, settings, &now)?;
+        let reserve = reserve(&home, directory.as_ref(), settings)?;
+        let recovered = recover_all(&home, settings, &reserve, &now)?;
         if home.fresh {
             if recovered.iter().any(|(shared, _)| shared.end() > 0) {
                 let what = "its meta file is missing, and with it the number of partitions".to_owned();
@@ -232,8 +233,22 @@ impl Drop for EmbeddedLog {
     }
 }
 
+/// What is kept free of the disk.
+fn reserve(home: &Home, directory: &Path, settings: &Settings) -> Result<Arc<Reserve>> {
+    const MOST: u64 = 512 << 20;
+    const SHARE: u64 = 10;
+    let disk = Arc::clone(&home.disk);
+    let reserve = Reserve::new(disk, directory, settings.reserve_bytes, MOST, SHARE);
+    Ok(Arc::new(reserve.map_err(files::failed("look at", directory))?))
+}
+
 /// All partitions side by side: a start waits for the slowest, not for the sum.
-fn recover_all(home: &Home, settings: &Settings, now: &Now) -> Result<Vec<(Arc<Shared>, Writer)>> {
+fn recover_all(
+    home: &Home,
+    settings: &Settings,
+    reserve: &Arc<Reserve>,
+    now: &Now,
+) -> Result<Vec<(Arc<Shared>, Writer)>> {
     let retention = Retention {
         age_ms: settings.retain_age_ms,
         bytes: settings.retain_bytes.map(|bytes| bytes / u64::from(settings.partitions)),
@@ -241,7 +256,7 @@ fn recover_all(home: &Home, settings: &Settings, now: &Now) -> Result<Vec<(Arc<S
     let one = |partition| {
         let directory = home.directory(partition);
         let recovered = recover(&home.disk, &directory, partition, home.fresh, now())?;
-        Ok(ready(home, partition, directory, recovered, settings, retention, now))
+        Ok(ready(home, partition, recovered, settings, reserve, retention, now))
     };
     let partitions = (0..settings.partitions).map(Partition);
     if !home.disk.waits() {
@@ -259,9 +274,9 @@ fn recover_all(home: &Home, settings: &Settings, now: &Now) -> Result<Vec<(Arc<S
 fn ready(
     home: &Home,
     partition: Partition,
-    directory: PathBuf,
     recovered: Recovered,
     settings: &Settings,
+    reserve: &Arc<Reserve>,
     retention: Retention,
     now: &Now,
 ) -> (Arc<Shared>, Writer) {
@@ -270,8 +285,9 @@ fn ready(
     let writer = Writer {
         disk: Arc::clone(&home.disk),
         shared: Arc::clone(&shared),
-        directory,
+        directory: home.directory(partition),
         segment_bytes: settings.segment_bytes,
+        reserve: Arc::clone(reserve),
         retention,
         now: Arc::clone(now),
         segment,

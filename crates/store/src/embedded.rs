@@ -27,11 +27,14 @@ pub struct Settings {
     /// Bytes of journal on disk before data is moved to tables to make room: what is read again after a crash. 128 MiB by
     /// default, about a second; less than 64 MiB counts as 64 MiB.
     pub max_journal_bytes: u64,
+    /// Bytes of the disk that are kept free: a commit that finds less is refused, while reads go on. Not set: 256 MiB, but no
+    /// more than a twentieth of the disk. Tables that are being made anew need it.
+    pub reserve_bytes: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, max_journal_bytes: 128 << 20 }
+        Self { cache_bytes: 64 << 20, max_journal_bytes: 128 << 20, reserve_bytes: None }
     }
 }
 

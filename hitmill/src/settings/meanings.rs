@@ -83,6 +83,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("ingest.setup_timeout_ms", "milliseconds in which a new stream must say who it is"),
     ("log.max_queued_bytes", "bytes of records that may wait to be written; beyond that appends wait"),
     ("log.partitions", "partitions of the log; fixed when the data directory is made"),
+    (
+        "log.reserve_bytes",
+        "bytes of the disk that are kept free: hits are not taken with less; not set: 512 MiB, at most a tenth of the disk",
+    ),
     ("log.retain_age_ms", "milliseconds after which folded records may be deleted; not set: no limit"),
     (
         "log.retain_bytes",
@@ -148,6 +152,11 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     ("store.cache_bytes", "bytes of memory for blocks of the store that were read"),
     ("store.max_journal_bytes", "bytes of journal of the store on disk: what is read again after a crash"),
+    (
+        "store.reserve_bytes",
+        "bytes of the disk that are kept free: nothing is committed with less; not set: 256 MiB, at most a twentieth of the \
+         disk",
+    ),
     ("tikv.collect_garbage", "whether to remove old versions of values in TiKV, where nobody else does so"),
     (
         "tikv.endpoints",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::disk::{Disk, File, Lock, Mode};
+use ::disk::{Disk, File, Lock, Mode, Space};
 use parking_lot::Mutex;
 
 use crate::dice::hash;
@@ -76,6 +76,13 @@ impl Disk for SimDisk {
             if platter.lock(path, &self.life) { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
         })?;
         Ok(Box::new(Held { disk: self.clone(), path: path.to_owned() }))
+    }
+
+    fn space(&self, _: &Path) -> Result<Space> {
+        const TOTAL: u64 = 1 << 40;
+        let platter = self.platter.lock();
+        let seen = platter.troubles.full && platter.troubles.full_is_seen;
+        Ok(Space { free: if seen { 0 } else { TOTAL }, total: TOTAL })
     }
 
     fn waits(&self) -> bool {

@@ -17,6 +17,8 @@ use crate::life::Life;
 pub(crate) struct Troubles {
     /// No file can grow: the disk is full.
     pub(crate) full: bool,
+    /// It says so before it is tried.
+    pub(crate) full_is_seen: bool,
     /// One in so many reads fails; 0 is none.
     pub(crate) failing_reads: u64,
     /// One in so many syncs fails; 0 is none.

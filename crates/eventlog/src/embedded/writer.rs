@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use disk::{Disk, File};
+use disk::{Disk, File, Reserve};
 use model::{Position, Timestamp};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -46,6 +46,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) directory: std::path::PathBuf,
     pub(super) segment_bytes: u64,
+    pub(super) reserve: Arc<Reserve>,
     pub(super) retention: Retention,
     pub(super) now: Now,
     /// The last segment and its file.
@@ -111,6 +112,7 @@ impl Writer {
         if self.torn {
             self.undo()?;
         }
+        self.reserve.check().map_err(failed("write", self.segment.path()))?;
         if self.segment.bytes() >= self.segment_bytes && self.segment.end() > self.segment.first() {
             self.seal()?;
         }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use disk::Reserve;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
@@ -15,6 +16,7 @@ pub(super) struct Engine {
     pub(super) cells: Keyspace,
     pub(super) db: Database,
     path: PathBuf,
+    reserve: Reserve,
     /// How many commits there were since the store was opened; held over the check and the write of each.
     commits: Mutex<u64>,
     /// How many of them are known to be safe; held over an fsync.
@@ -31,6 +33,7 @@ impl Engine {
             cells,
             db,
             path: dir.to_owned(),
+            reserve: opening::reserve(dir, settings)?,
             commits: Mutex::default(),
             synced: Mutex::default(),
             _in_use: in_use,
@@ -39,6 +42,10 @@ impl Engine {
 
     pub(super) fn commit(&self, batch: &Batch) -> Result<()> {
         batch.validate()?;
+        // fjall cannot take back half of a write, nor go on after one that failed.
+        self.reserve
+            .check()
+            .map_err(|error| Error::Unavailable { doing: "commit", what: error.to_string() })?;
         let prepared = self.prepare(&batch.writes);
         let number = {
             // All writes of the process pass here, so what was found is still so when the batch is written.

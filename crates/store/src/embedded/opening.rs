@@ -3,7 +3,9 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use disk::Reserve;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 
 use super::Settings;
@@ -46,6 +48,15 @@ pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace
     let options = || KeyspaceCreateOptions::default().max_memtable_size(WRITE_BUFFER_BYTES);
     let cells = db.keyspace("cells", options).map_err(failed)?;
     Ok((db, cells))
+}
+
+/// What is kept free of the disk.
+pub(super) fn reserve(dir: &Path, settings: Settings) -> Result<Reserve> {
+    const MOST: u64 = 256 << 20;
+    const SHARE: u64 = 20;
+    Reserve::new(Arc::new(disk::System), dir, settings.reserve_bytes, MOST, SHARE).map_err(|error| {
+        Error::Unavailable { doing: "open the store", what: format!("{}: {error}", dir.display()) }
+    })
 }
 
 fn open_database(dir: &Path, settings: Settings) -> fjall::Result<Database> {

@@ -22,6 +22,30 @@ async fn conforms() {
     .await;
 }
 
+/// With less than is kept free nothing is written, and everything can be read.
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_refuses_commits_and_answers_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let commit = async |store: &EmbeddedStore, value: &'static str| {
+        let mut batch = Batch::durable();
+        batch.put("key", value);
+        store.commit(batch).await
+    };
+    let store = open(dir.path());
+    commit(&store, "before").await.unwrap();
+    drop(store);
+    let settings = Settings { reserve_bytes: Some(u64::MAX), ..Settings::default() };
+    let full = EmbeddedStore::open(dir.path(), settings).unwrap();
+    let refused = commit(&full, "never").await.unwrap_err();
+    assert!(matches!(refused, Error::Unavailable { doing: "commit", .. }), "{refused}");
+    assert!(refused.to_string().contains("are kept free"), "{refused}");
+    assert_eq!(full.get(b"key").await.unwrap().unwrap(), "before");
+    drop(full);
+    let store = open(dir.path());
+    commit(&store, "after").await.unwrap();
+    assert_eq!(store.get(b"key").await.unwrap().unwrap(), "after");
+}
+
 #[tokio::test]
 async fn a_directory_has_one_owner() {
     let dir = tempfile::tempdir().unwrap();

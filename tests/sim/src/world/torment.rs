@@ -106,10 +106,11 @@ impl World {
         let (slow, full) = (some(faults.slow_disk, 80), some(faults.full_disk, 1) == 1);
         let (unavailable, unknown) = (some(faults.failing_store, 20), some(faults.failing_store, 20));
         let (far, failing) = (some(faults.slow_store, 30), some(faults.failing_log, 10));
+        let seen = dice.one_in(2);
         for server in &self.servers {
             let troubles = &mut server.platter.lock().troubles;
             (troubles.failing_reads, troubles.failing_syncs) = (reads, syncs);
-            (troubles.slow_ms, troubles.full) = (slow, full);
+            (troubles.slow_ms, troubles.full, troubles.full_is_seen) = (slow, full, seen);
         }
         let shelf = &mut self.shared.shelf.lock().troubles;
         // One process with a store of its own cannot lose the answer of a commit.
