@@ -38,7 +38,7 @@ impl<'a> BatchRef<'a> {
                 2 => batch.epoch = field.varint()?,
                 3 => batch.first_seq = field.varint()?,
                 4 => batch.sent_at_ms = field.int64()?,
-                5 => batch.context = ContextRef::parse(field.bytes()?)?,
+                5 => batch.context.read(field.bytes()?)?,
                 6 => batch.codec = field.varint()?,
                 7 => batch.packed = field.bytes()?,
                 HITS => plain = true,

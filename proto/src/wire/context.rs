@@ -19,18 +19,24 @@ impl<'a> ContextRef<'a> {
     /// Reads an encoded `Context`.
     pub fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut context = Self::default();
+        context.read(message)?;
+        Ok(context)
+    }
+
+    /// Reads one more piece of it: protobuf puts a message together whose field comes more than once.
+    pub(super) fn read(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
         for field in Fields::of(message) {
             let field = field?;
             match field.number {
-                1 => context.user_id = field.text()?,
-                2 => context.visitor_id = field.text()?,
-                3 => context.user_agent = field.text()?,
-                4 => context.language = field.text()?,
-                5 => context.country = field.text()?,
+                1 => self.user_id = field.text()?,
+                2 => self.visitor_id = field.text()?,
+                3 => self.user_agent = field.text()?,
+                4 => self.language = field.text()?,
+                5 => self.country = field.text()?,
                 _ => {}
             }
         }
-        Ok(context)
+        Ok(())
     }
 
     /// This context, with what it does not set taken from the wider one.

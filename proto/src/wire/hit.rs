@@ -73,9 +73,9 @@ impl<'a> HitRef<'a> {
                 4 => hit.referrer = field.text()?,
                 5 => hit.title = field.text()?,
                 6 => hit.screen = field.text()?,
-                7 => hit.value = Some(MoneyRef::parse(field.bytes()?)?),
+                7 => hit.value.get_or_insert_default().read(field.bytes()?)?,
                 8 => hit.transaction_id = field.text()?,
-                10 => hit.context = ContextRef::parse(field.bytes()?)?,
+                10 => hit.context.read(field.bytes()?)?,
                 11 => hit.skipped = field.uint32()?,
                 _ => {}
             }
@@ -91,17 +91,16 @@ impl<'a> HitRef<'a> {
 }
 
 impl<'a> MoneyRef<'a> {
-    fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
-        let mut money = Self::default();
+    fn read(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
         for field in Fields::of(message) {
             let field = field?;
             match field.number {
-                1 => money.currency = field.text()?,
-                2 => money.micros = field.int64()?,
+                1 => self.currency = field.text()?,
+                2 => self.micros = field.int64()?,
                 _ => {}
             }
         }
-        Ok(money)
+        Ok(())
     }
 }
 

@@ -1,0 +1,17 @@
+//! Laws of what reads bytes from outside. A target takes any bytes and fails if a law does not hold for them; that it
+//! returns at all is the first law. A test calls them on every run of CI (`tests/smoke.rs`), and any fuzzer can.
+
+mod query;
+pub mod seeds;
+mod values;
+mod wire;
+
+pub use query::query;
+pub use values::values;
+pub use wire::wire;
+
+/// A target: any bytes may come.
+pub type Target = fn(&[u8]);
+
+/// All targets, by name; `corpus/NAME` has the bytes to begin with.
+pub const TARGETS: [(&str, Target); 3] = [("wire", wire), ("values", values), ("query", query)];

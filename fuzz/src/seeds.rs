@@ -1,0 +1,95 @@
+//! What `corpus/` is made of: values as hitmill itself writes them.
+
+use keyspace::cell::Cell;
+use keyspace::config::counters::Counters;
+use keyspace::fate::Fates;
+use keyspace::lease::{Lease, Member, MemberId};
+use keyspace::touched::Touched;
+use keyspace::visitor::{Bucket, Client, Epoch, Facts, Session, Visitor};
+use model::{Fate, Timestamp};
+use prost::Message as _;
+use proto::v1;
+
+/// The seeds of a target.
+pub fn of(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "wire" => batches(),
+        "values" => values(),
+        _ => QUERIES.iter().map(|query| query.as_bytes().to_vec()).collect(),
+    }
+}
+
+const QUERIES: [&str; 4] = [
+    "page_views, visitors\npage\nday\n2024-05-01\n2024-05-02\n\neurope/berlin\npage:asc\n10\npage^=/shop|/a\\|b",
+    "hits\n\nhour\n\n\n90m\nAsia/Kathmandu\n\n\nhit_name!=purchase\npage!~cart\npage!^=/x",
+    "sessions\n\nminute\nyesterday\nnow\n\nUTC\nsessions:desc\n0",
+    "hits\n\nweek\n2015-05-17T10:00:00Z\n-7d\n\nAmerica/New_York\n\n5\npage~a\\\\",
+];
+
+fn batches() -> Vec<Vec<u8>> {
+    use v1::param::Value;
+    let context = v1::Context { user_id: "u".to_owned(), country: "DE".to_owned(), ..Default::default() };
+    let param = |name: &str, value| v1::Param { name: name.to_owned(), value: Some(value) };
+    let hit = v1::Hit {
+        name: "purchase".to_owned(),
+        time_ms: 1_431_859_623_000,
+        url: "https://shop.example/a?b=c".to_owned(),
+        value: Some(v1::Money { currency: "EUR".to_owned(), micros: -1 }),
+        params: vec![
+            param("a", Value::Text("b".to_owned())),
+            param("n", Value::Integer(-3)),
+            param("x", Value::Number(0.5)),
+        ],
+        context: Some(context.clone()),
+        skipped: 2,
+        ..Default::default()
+    };
+    let plain = v1::Batch {
+        client_id: "c1".to_owned(),
+        epoch: 3,
+        first_seq: 41,
+        sent_at_ms: 1_431_859_623_500,
+        context: Some(context),
+        hits: vec![hit.clone(), hit],
+        ..Default::default()
+    };
+    let hits = v1::Hits { hits: plain.hits.clone() }.encode_to_vec();
+    let packed = lz4_flex::block::compress_prepend_size(&hits);
+    let lz4 =
+        v1::Batch { codec: v1::Codec::Lz4.into(), packed: packed.into(), hits: Vec::new(), ..plain.clone() };
+    // Messages one after the other are one message, and so are those in a field that comes twice.
+    let more = v1::Context { user_agent: "a".to_owned(), ..Default::default() };
+    let more = v1::Batch { context: Some(more), ..Default::default() };
+    let twice = [plain.encode_to_vec(), more.encode_to_vec()].concat();
+    vec![plain.encode_to_vec(), lz4.encode_to_vec(), twice]
+}
+
+fn values() -> Vec<Vec<u8>> {
+    let mut cell = Cell::default();
+    cell.row(b"/a").slot(1).counts.hits += 3;
+    cell.row(b"/b").visitors.insert(0x1230, 2);
+    let mut fates = Fates::default();
+    fates.add(Fate::ALL[0], 300);
+    let mut touched = Touched::default();
+    touched.0[3] = 9;
+    let mut bucket = Bucket::default();
+    let epoch = Epoch { epoch: 1, high: 40, gaps: vec![(3, 5), (9, 9)] };
+    bucket.clients.insert(7, Client { epochs: vec![epoch] });
+    let facts = Facts::pack([&b"/a"[..], b"direct"]);
+    let session = Session { start: Timestamp(1_000), end: Timestamp(9_000), order: 4, facts };
+    bucket.visitors.insert(8, Visitor { sessions: vec![session] });
+    let lease = Lease { epoch: 3, owner: Some(MemberId(7)) };
+    let member = Member { beat: 300, leaving: true };
+    [
+        (0, cell.encode().to_vec()),
+        (2, fates.encode().to_vec()),
+        (5, touched.encode().to_vec()),
+        (6, bucket.encode().to_vec()),
+        (7, Counters::START.encode().to_vec()),
+        (8, lease.encode().to_vec()),
+        (8, member.encode().to_vec()),
+    ]
+    .into_iter()
+    .map(|(family, value)| [&[family], &*value].concat())
+    .collect()
+}
