@@ -1,0 +1,92 @@
+//! A cap on the memory of a process, kept by the operating system: beyond it the process is killed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Joins the group whose list of processes is $0, then becomes the command.
+const JOIN: &str = r#"echo $$ > "$0" && exec "$@""#;
+
+/// A control group of its own.
+pub(super) struct Cap {
+    folder: PathBuf,
+    files: &'static Files,
+}
+
+/// What the two versions of control groups call things.
+struct Files {
+    root: &'static str,
+    limit: &'static str,
+    events: &'static str,
+    /// Of `memory.stat`: what cannot be written out and forgotten.
+    held: &'static str,
+}
+
+const FIRST: Files = Files {
+    root: "/sys/fs/cgroup/memory",
+    limit: "memory.limit_in_bytes",
+    events: "memory.oom_control",
+    held: "total_rss",
+};
+const SECOND: Files =
+    Files { root: "/sys/fs/cgroup", limit: "memory.max", events: "memory.events", held: "anon" };
+
+impl Cap {
+    /// A cap of so many bytes, or why there can be none.
+    pub(super) fn new(bytes: u64) -> Result<Self, String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let files = if Path::new(FIRST.root).exists() { &FIRST } else { &SECOND };
+        let folder = Path::new(files.root).join(format!("hitmill-test-{}-{number}", std::process::id()));
+        fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let cap = Self { folder, files };
+        cap.set(bytes).map_err(|error| format!("memory cannot be capped: {error}"))?;
+        // Where there is swap it must not be used instead. Not every kernel counts it.
+        let _ = fs::write(cap.folder.join("memory.swap.max"), "0");
+        let _ = fs::write(cap.folder.join("memory.swappiness"), "0");
+        Ok(cap)
+    }
+
+    /// Changes it.
+    pub(super) fn set(&self, bytes: u64) -> std::io::Result<()> {
+        fs::write(self.folder.join(self.files.limit), bytes.to_string())
+    }
+
+    /// The command, as one under the cap.
+    pub(super) fn over(&self, command: &Command) -> Command {
+        let mut capped = Command::new("sh");
+        capped.args(["-c", JOIN]).arg(self.folder.join("cgroup.procs"));
+        capped.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => capped.env(name, value),
+                None => capped.env_remove(name),
+            };
+        }
+        capped
+    }
+
+    /// Bytes that it holds now, without what only spares it reading files again.
+    pub(super) fn held(&self) -> u64 {
+        self.figure("memory.stat", self.files.held)
+    }
+
+    /// How often something was killed because of it.
+    pub(super) fn kills(&self) -> u64 {
+        self.figure(self.files.events, "oom_kill")
+    }
+
+    fn figure(&self, file: &str, name: &str) -> u64 {
+        let text = fs::read_to_string(self.folder.join(file)).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{file} says nothing of {name}: {text}")).trim().parse().unwrap()
+    }
+}
+
+impl Drop for Cap {
+    fn drop(&mut self) {
+        // It can be removed once its last process has ended. An empty one that is left does no harm.
+        let _ = fs::remove_dir(&self.folder);
+    }
+}
