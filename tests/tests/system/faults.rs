@@ -5,6 +5,7 @@
 //! `HITMILL_TEST_KILLS=1000 ./dev test -p system-tests faults::kills -- --nocapture` for a long run.
 
 mod answers;
+mod away;
 mod cap;
 mod client;
 mod disk;

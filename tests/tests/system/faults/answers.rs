@@ -49,7 +49,7 @@ pub(super) async fn check(site: &Site, merchant: u64, plan: &Plan, ledgers: &[Le
     found
 }
 
-/// How many hits of each life were counted: not less than were acknowledged, not more than were fired.
+/// How many hits of each life were counted: not less than were acknowledged or kept, not more than were fired.
 async fn prefixes(site: &Site, merchant: u64, plan: &Plan, ledgers: &[Ledger]) -> Prefixes {
     let mut by_campaign: BTreeMap<String, u64> = BTreeMap::new();
     for (place, sums) in by_place(&ask(site, merchant, plan, "campaign", &SUMS).await, sums) {
@@ -57,12 +57,8 @@ async fn prefixes(site: &Site, merchant: u64, plan: &Plan, ledgers: &[Ledger]) -
     }
     let prefix = |ledger: &Ledger| {
         let counted = by_campaign.remove(&ledger.life.campaign()).unwrap_or(0);
-        let (acked, sent) = (ledger.acked(), ledger.sent);
-        assert!(
-            (acked..=sent).contains(&counted),
-            "{:?}: {counted} are not in {acked}..={sent}",
-            ledger.life
-        );
+        let (safe, sent) = (ledger.safe(), ledger.sent);
+        assert!((safe..=sent).contains(&counted), "{:?}: {counted} are not in {safe}..={sent}", ledger.life);
         assert!(!ledger.finished || counted == sent, "{:?}: {counted} of {sent} after a flush", ledger.life);
         (ledger.life, counted)
     };

@@ -21,6 +21,8 @@ const FULL_BYTES: u64 = 16 << 20;
 /// Everything may be down for a while.
 const FLUSH: Duration = Duration::from_secs(10);
 const FLUSHES: usize = 30;
+/// Until what was fired is surely in the queue directory, which takes the SDK some milliseconds.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// What a client is to do.
 #[derive(Clone, Debug)]
@@ -77,11 +79,16 @@ impl Order {
     pub(super) fn ledger(&self) -> PathBuf {
         self.home.join(format!("{}.ledger", self.life.campaign()))
     }
+}
 
-    /// When there is such a file, clients flush and end.
-    pub(super) fn stop(home: &Path) -> PathBuf {
-        home.join("stop")
-    }
+/// When there is such a file, clients flush and end.
+pub(super) fn stop(home: &Path) -> PathBuf {
+    home.join("stop")
+}
+
+/// While there is such a file, clients fire nothing, and write down when all they fired must be in the queue directory.
+pub(super) fn hush(home: &Path) -> PathBuf {
+    home.join("hush")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,9 +118,12 @@ impl Firing {
     async fn run(mut self) {
         let mut dice = Dice(self.order.plan.seed ^ self.order.life.number);
         let mut ticks = tokio::time::interval(TICK);
-        while !Order::stop(&self.order.home).exists() {
+        while !stop(&self.order.home).exists() {
             ticks.tick().await;
             self.note();
+            if hush(&self.order.home).exists() {
+                self.hushed().await;
+            }
             if self.client.stats().queued_bytes < FULL_BYTES {
                 self.fire(dice.below(2 * self.order.per_tick + 1));
             }
@@ -129,6 +139,15 @@ impl Firing {
         for _ in 0..hits {
             self.fired += 1;
             self.client.track(self.order.plan.hit(self.order.life, self.fired));
+        }
+    }
+
+    async fn hushed(&mut self) {
+        tokio::time::sleep(SETTLED).await;
+        self.note();
+        self.pen.kept(self.fired);
+        while hush(&self.order.home).exists() {
+            tokio::time::sleep(TICK).await;
         }
     }
 

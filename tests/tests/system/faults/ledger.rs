@@ -1,8 +1,9 @@
 //! What a client knows of its hits, written down so that it can still be read after `kill -9` of the client.
 //!
 //! A file for each life of a client, a line for each thing it learns: `S n`: hit n and all before it may have been fired.
-//! `A n t`: n hits are acknowledged, at the latest at t, in milliseconds since 1970. `F n`: n hits were fired, all of them
-//! are acknowledged, and there will be no more.
+//! `A n t`: n hits are acknowledged, at the latest at t, in milliseconds since 1970. `K n`: the n hits
+//! that were fired are in the queue directory. `F n`: n hits were fired, all of them are acknowledged, and there will be no
+//! more.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -29,6 +30,11 @@ impl Pen {
         self.line(&format!("A {n} {}\n", now_ms()));
     }
 
+    /// They survive the client from now on.
+    pub(super) fn kept(&mut self, n: u64) {
+        self.line(&format!("K {n}\n"));
+    }
+
     pub(super) fn finished(&mut self, n: u64) {
         self.line(&format!("F {n}\n"));
     }
@@ -45,6 +51,8 @@ pub(super) struct Ledger {
     pub(super) life: Life,
     /// S: no hit after it was fired.
     pub(super) sent: u64,
+    /// So many hits survive the client.
+    pub(super) kept: u64,
     /// All hits were fired and acknowledged.
     pub(super) finished: bool,
     /// How many were acknowledged, at the latest when.
@@ -55,7 +63,12 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(life: Life, path: PathBuf) -> Self {
-        Self { life, sent: 0, finished: false, acks: Vec::new(), path, read: 0 }
+        Self { life, sent: 0, kept: 0, finished: false, acks: Vec::new(), path, read: 0 }
+    }
+
+    /// So many cannot be lost any more: they are acknowledged, or the client has put them where they survive it.
+    pub(super) fn safe(&self) -> u64 {
+        self.acked().max(self.kept)
     }
 
     /// A: so many were acknowledged.
@@ -87,6 +100,7 @@ impl Ledger {
         match words[0] {
             "S" => self.sent = number(1),
             "A" => self.acks.push((number(1), number(2) as i64)),
+            "K" => self.kept = number(1),
             "F" => {
                 assert_eq!((self.sent, self.acked()), (number(1), number(1)), "{:?}", self.life);
                 self.finished = true;

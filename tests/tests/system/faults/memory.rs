@@ -11,8 +11,9 @@ use super::unable;
 use super::watch::Watch;
 use crate::system::server::up;
 
-/// What the bounds below add up to, with the program itself and room to breathe.
-const ENOUGH: u64 = 300 << 20;
+/// What the bounds below and the store's write buffers (80 MiB) add up to, and twice as much again: for the program,
+/// for copies on their way, and above all for freed memory, which the allocator keeps for ten seconds.
+const ENOUGH: u64 = 512 << 20;
 /// Less than it needs under load.
 const TOO_LITTLE: u64 = 36 << 20;
 const BOUNDS: [(&str, &str); 8] = [

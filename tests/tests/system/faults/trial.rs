@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use test_servers::Keeper;
 
 use super::answers::{self, Found};
-use super::client::Order;
+use super::client::{self, Order};
 use super::hits::{Life, Plan};
 use super::ledger::Ledger;
 use crate::system::process::{Process, free_address};
@@ -80,9 +80,13 @@ impl Trial {
 
     /// kill -9 of a client, and a new life for it.
     pub(super) fn kill_client(&mut self, number: usize) {
-        let old = &mut self.clients[number];
-        old.process.kill();
-        let life = Life { number: old.life.number + 1, ..old.life };
+        self.clients[number].process.kill();
+        self.live_again(number);
+    }
+
+    fn live_again(&mut self, number: usize) {
+        let old = self.clients[number].life;
+        let life = Life { number: old.number + 1, ..old };
         let process = self.live(life);
         self.clients[number] = Fleeting { process, life };
     }
@@ -103,6 +107,19 @@ impl Trial {
             assert!(began.elapsed() < PATIENCE, "no acknowledgement after {before:?} but {:?}", self.acked());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// kill -9 of all clients and new lives for them, but first they fire nothing until all they fired must survive them.
+    pub(super) async fn kill_clients_that_keep_still(&mut self) {
+        let (hush, began) = (client::hush(self.keeper.folder()), Instant::now());
+        std::fs::write(&hush, "").unwrap();
+        while self.figures(|ledger| u64::from(ledger.kept > 0)).contains(&0) {
+            assert!(began.elapsed() < PATIENCE, "a client does not keep still");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.clients.iter_mut().for_each(|client| client.process.kill());
+        std::fs::remove_file(&hush).unwrap();
+        (0..self.clients.len()).for_each(|number| self.live_again(number));
     }
 
     /// For each client, how many hits of its present life are acknowledged.
@@ -130,7 +147,13 @@ impl Trial {
 
     /// Lets the clients flush and end, while the server runs.
     pub(super) async fn drain(&mut self) {
-        std::fs::write(Order::stop(self.keeper.folder()), "").unwrap();
+        std::fs::write(client::stop(self.keeper.folder()), "").unwrap();
+        let began = Instant::now();
+        while self.clients.iter_mut().any(|client| client.process.runs()) {
+            assert!(self.server.runs(), "the server has ended while clients flush");
+            assert!(began.elapsed() < 2 * PATIENCE, "clients do not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         for client in &mut self.clients {
             client.process.ended_well().await;
         }

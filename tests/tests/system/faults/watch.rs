@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use proto::v1::{Granularity, QueryRequest, QueryResponse};
+use proto::v1::{AuditRequest, Granularity, QueryRequest, QueryResponse};
 use tokio::task::JoinHandle;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::answers::count;
 use super::trial::Ledgers;
@@ -15,6 +15,8 @@ use crate::system::complete::complete_until_ms;
 use crate::system::site::Site;
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// An audit reads the whole log.
+const AUDIT_EVERY: u64 = 100;
 
 /// Asks until it is stopped.
 pub(super) struct Watch {
@@ -59,16 +61,24 @@ async fn watch(site: Site, merchants: Vec<u64>, ledgers: Ledgers, stop: Arc<Atom
                     seen.entry(*merchant).or_default().take(*merchant, answer.into_inner(), &ledgers);
                     answers += 1;
                 }
-                Err(status) => {
-                    let passing =
-                        [Code::Unavailable, Code::Unknown, Code::Cancelled].contains(&status.code());
-                    assert!(passing, "{status:?}");
+                Err(status) => passes(&status),
+            }
+            if answers % AUDIT_EVERY == 1 {
+                match asker.audit(AuditRequest { merchant_id: *merchant }).await {
+                    Ok(audit) => assert!(audit.get_ref().balanced, "{audit:?}"),
+                    Err(status) => passes(&status),
                 }
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
     answers
+}
+
+/// What an asker hears when the server dies or is away.
+fn passes(status: &Status) {
+    let passing = [Code::Unavailable, Code::Unknown, Code::Cancelled].contains(&status.code());
+    assert!(passing, "{status:?}");
 }
 
 fn by_campaign(merchant_id: u64) -> QueryRequest {
