@@ -1,16 +1,19 @@
 //! A cap on the memory of a process, kept by the operating system: beyond it the process is killed.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Joins the group whose list of processes is $0, then becomes the command.
-const JOIN: &str = r#"echo $$ > "$0" && exec "$@""#;
+/// Joins the groups, then becomes the command.
+const JOIN: &str = r#"for group in $CAP_GROUPS; do echo $$ > "$group/cgroup.procs" || exit; done; exec "$@""#;
 
 /// A control group of its own.
 pub(super) struct Cap {
     folder: PathBuf,
+    /// The first version has a tree of groups for each of memory and disks.
+    of_disks: Option<PathBuf>,
     files: &'static Files,
 }
 
@@ -23,6 +26,7 @@ struct Files {
     held: &'static str,
 }
 
+const DISKS: &str = "/sys/fs/cgroup/blkio";
 const FIRST: Files = Files {
     root: "/sys/fs/cgroup/memory",
     limit: "memory.limit_in_bytes",
@@ -40,7 +44,7 @@ impl Cap {
         let files = if Path::new(FIRST.root).exists() { &FIRST } else { &SECOND };
         let folder = Path::new(files.root).join(format!("hitmill-test-{}-{number}", std::process::id()));
         fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let cap = Self { folder, files };
+        let cap = Self { folder, of_disks: None, files };
         cap.set(bytes).map_err(|error| format!("memory cannot be capped: {error}"))?;
         // Where there is swap it must not be used instead. Not every kernel counts it.
         let _ = fs::write(cap.folder.join("memory.swap.max"), "0");
@@ -53,10 +57,32 @@ impl Cap {
         fs::write(self.folder.join(self.files.limit), bytes.to_string())
     }
 
+    /// Lets the disk of a folder take only so many bytes a second from what is under the cap, or says why it cannot.
+    pub(super) fn slow_disk(&mut self, folder: &Path, bytes: u64) -> Result<(), String> {
+        let device = fs::metadata(folder).unwrap().dev();
+        let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
+        let (file, limit) = if self.files.root == FIRST.root {
+            let group = Path::new(DISKS).join(self.folder.file_name().unwrap());
+            fs::create_dir(&group).map_err(|error| format!("{}: {error}", group.display()))?;
+            let file = group.join("blkio.throttle.write_bps_device");
+            self.of_disks = Some(group);
+            (file, bytes.to_string())
+        } else {
+            (self.folder.join("io.max"), format!("wbps={bytes}"))
+        };
+        fs::write(&file, format!("{major}:{minor} {limit}"))
+            .map_err(|error| format!("{} of {major}:{minor}: {error}", file.display()))
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.folder).chain(&self.of_disks)
+    }
+
     /// The command, as one under the cap.
     pub(super) fn over(&self, command: &Command) -> Command {
         let mut capped = Command::new("sh");
-        capped.args(["-c", JOIN]).arg(self.folder.join("cgroup.procs"));
+        let groups: Vec<_> = self.groups().map(|group| group.to_str().unwrap()).collect();
+        capped.args(["-c", JOIN, "hitmill-cap"]).env("CAP_GROUPS", groups.join(" "));
         capped.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
@@ -86,7 +112,9 @@ impl Cap {
 
 impl Drop for Cap {
     fn drop(&mut self) {
-        // It can be removed once its last process has ended. An empty one that is left does no harm.
-        let _ = fs::remove_dir(&self.folder);
+        // A group can be removed once its last process has ended. An empty one that is left does no harm.
+        self.groups().for_each(|group| {
+            let _ = fs::remove_dir(group);
+        });
     }
 }
