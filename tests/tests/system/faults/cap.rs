@@ -5,9 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Joins the groups, then becomes the command.
 const JOIN: &str = r#"for group in $CAP_GROUPS; do echo $$ > "$group/cgroup.procs" || exit; done; exec "$@""#;
+
+const GLANCE: Duration = Duration::from_millis(20);
+const LOOKS: u32 = 50;
 
 /// A control group of its own.
 pub(super) struct Cap {
@@ -112,9 +116,14 @@ impl Cap {
 
 impl Drop for Cap {
     fn drop(&mut self) {
-        // A group can be removed once its last process has ended. An empty one that is left does no harm.
-        self.groups().for_each(|group| {
-            let _ = fs::remove_dir(group);
-        });
+        // A group can be removed a moment after its last process has ended. An empty one that is left does no harm.
+        for group in self.groups() {
+            for _ in 0..LOOKS {
+                if fs::remove_dir(group).is_ok() {
+                    break;
+                }
+                std::thread::sleep(GLANCE);
+            }
+        }
     }
 }
