@@ -1,6 +1,8 @@
-//! A disk that is full: nothing acknowledged is lost, and with space all goes on.
+//! A disk that is full: nothing acknowledged is lost, clients wait, readers are answered, and with space all goes on.
 
 use std::time::{Duration, Instant};
+
+use proto::v1::{Granularity, QueryRequest, SubscribeRequest};
 
 use super::disk::Disk;
 use super::hits::Plan;
@@ -8,6 +10,7 @@ use super::trial::Trial;
 use super::unable;
 use super::watch::Watch;
 use crate::system::server::up;
+use crate::system::site::Site;
 
 const DISK_BYTES: u64 = 320 << 20;
 /// What is left for the server when the filler is on the disk: some seconds of load.
@@ -17,6 +20,19 @@ const CLIENTS: u64 = 4;
 const PADDING: usize = 6_000;
 /// Until the server has noticed something. It looks every few seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_holds_clients_back_and_space_lets_them_go_on() {
+    let Some((disk, mut trial)) = start("full-disk").await else { return };
+    let watch = Watch::start(&trial.site, trial.merchant_ids(), trial.ledgers.clone());
+    for _ in 0..2 {
+        fill(&mut trial, &disk).await;
+        stays_full(&mut trial, &disk).await;
+        disk.make_space();
+        goes_on(&mut trial, "space was made").await;
+    }
+    ends(trial, watch).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ended_on_a_full_disk_loses_nothing_and_starts_when_there_is_space() {
@@ -66,6 +82,18 @@ async fn fill(trial: &mut Trial, disk: &Disk) {
     println!("full disk: not ready {:.1?} after the filler, {} bytes left", began.elapsed(), disk.free());
 }
 
+/// The server runs and answers readers, and clients keep what they fire.
+async fn stays_full(trial: &mut Trial, disk: &Disk) {
+    let waiting = |trial: &Trial| trial.sent().iter().sum::<u64>() - trial.acked().iter().sum::<u64>();
+    let before = waiting(trial);
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(trial.server.runs(), "it ended with {} bytes left", disk.free());
+        is_answered(&trial.site, trial.merchants[0].id).await;
+    }
+    assert!(waiting(trial) > before, "clients keep what they fire");
+}
+
 async fn goes_on(trial: &mut Trial, since: &str) {
     let began = Instant::now();
     trial.server.wait_until_ready().await;
@@ -77,4 +105,22 @@ async fn ends(mut trial: Trial, watch: Watch) {
     trial.drain().await;
     let found = trial.check().await;
     println!("full disk: {found:?}, {} answers on the way", watch.finish().await);
+}
+
+/// A query and a new subscription.
+async fn is_answered(site: &Site, merchant_id: u64) {
+    let query = QueryRequest {
+        merchant_id,
+        metrics: vec!["hits".to_owned()],
+        by: vec!["page".to_owned()],
+        granularity: Granularity::Total.into(),
+        last: Some(prost_types::Duration { seconds: 6 * 3_600, nanos: 0 }),
+        ..QueryRequest::default()
+    };
+    let mut asker = site.query().await;
+    let rows = asker.query(query.clone()).await.unwrap().into_inner().rows;
+    let subscribe = SubscribeRequest { query: Some(query), ..SubscribeRequest::default() };
+    let mut messages = asker.subscribe(subscribe).await.unwrap().into_inner();
+    let first = messages.message().await.unwrap().unwrap();
+    assert!(first.snapshot && !rows.is_empty() && first.rows.len() >= rows.len(), "{first:?}");
 }
