@@ -7,13 +7,16 @@ mod system {
     #[cfg(feature = "cluster")]
     mod cluster;
     mod complete;
+    mod faults;
     mod figures;
     mod held;
     mod http;
     mod import;
     mod live;
     mod neighbours;
+    mod process;
     mod server;
     mod site;
     mod tidy;
+    mod watcher;
 }

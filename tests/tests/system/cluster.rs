@@ -13,11 +13,9 @@ mod everything_dies;
 mod few;
 mod importer;
 mod load;
-mod process;
 mod takeover;
 mod tiered;
 mod topic;
-mod watcher;
 mod whole;
 
 use test_servers::{Server, available};

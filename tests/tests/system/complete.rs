@@ -27,7 +27,6 @@ pub(super) async fn hits_by(server: &Site, merchant_id: u64, dimension: &str) ->
 }
 
 /// Returns when everything acknowledged before this call can be asked for.
-#[cfg(feature = "cluster")]
 pub(super) async fn caught_up(server: &Site, merchant_id: u64) {
     until(server, merchant_id, "hit_name", now_ms()).await;
 }
@@ -60,7 +59,8 @@ async fn until(server: &Site, merchant_id: u64, dimension: &str, at_ms: i64) -> 
     panic!("the numbers are not complete after {PATIENCE:?}");
 }
 
-fn complete_until_ms(answer: &QueryResponse) -> i64 {
+/// Up to when an answer is complete, in milliseconds since 1970.
+pub(super) fn complete_until_ms(answer: &QueryResponse) -> i64 {
     let until = answer.finality.unwrap().complete_until.unwrap();
     until.seconds * 1_000 + i64::from(until.nanos) / 1_000_000
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,14 @@ use super::site::{ADMIN_KEY, Site};
 
 /// Long enough for a busy machine; a server that starts does so in a fraction of it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server's command.
+pub(super) fn up(listen: &str, data: &Path) -> Command {
+    let mut command = hitmill();
+    command.args(["up", "--listen", listen, "--data"]).arg(data);
+    command.env("HITMILL_ADMIN_KEY", ADMIN_KEY).env("HITMILL_HOST__LOG", "info");
+    command
+}
 
 /// A directory for all that a server and its clients keep; it outlives the server, and goes away with this.
 pub(super) struct Home(TempDir);
@@ -47,11 +55,7 @@ impl Server {
     pub(super) fn start_with(home: &Home, settings: &[(&str, &str)]) -> Self {
         let log = home.path("server.log");
         let stderr = File::create(&log).unwrap();
-        let child = hitmill()
-            .args(["up", "--listen", "127.0.0.1:0", "--data"])
-            .arg(home.path("data"))
-            .env("HITMILL_ADMIN_KEY", ADMIN_KEY)
-            .env("HITMILL_HOST__LOG", "info")
+        let child = up("127.0.0.1:0", &home.path("data"))
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -77,6 +77,12 @@ impl Site {
         let channel = Endpoint::from_shared(self.url.clone()).unwrap().connect().await.unwrap();
         QueryServiceClient::with_interceptor(channel, Bearer)
     }
+
+    /// The same, which connects when it is asked, and again after a cut: the server need not be there.
+    pub(super) fn query_later(&self) -> Asker {
+        let channel = Endpoint::from_shared(self.url.clone()).unwrap().connect_lazy();
+        QueryServiceClient::with_interceptor(channel, Bearer)
+    }
 }
 
 /// The output of a command that did well, as JSON.

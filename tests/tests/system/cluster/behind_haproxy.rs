@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 
 use super::engines::PARTITIONS;
 use super::load::{Fired, Load};
-use super::watcher::Watcher;
 use super::whole::{Cluster, Victim};
 use crate::system::complete;
 use crate::system::site::{Merchant, Site};
+use crate::system::watcher::Watcher;
 
 /// No subscriber may hear nothing for longer while hits come.
 const SILENCE: Duration = Duration::from_secs(3);

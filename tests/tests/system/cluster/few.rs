@@ -4,8 +4,8 @@ use std::process::Command;
 
 use test_servers::Keeper;
 
-use super::process::Process;
-use super::whole::free_address;
+use crate::system::process::{Process, free_address};
+
 use crate::system::site::Site;
 
 /// One of each.

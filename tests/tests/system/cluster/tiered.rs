@@ -11,12 +11,12 @@ use test_servers::{Keeper, Offload, PulsarOptions, S3};
 
 use super::cells::{self, Cells};
 use super::engines::{Engines, PARTITIONS};
-use super::process::Process;
 use super::topic;
-use super::whole::{common, free_address};
+use super::whole::common;
 use crate::system::binary::hitmill;
 use crate::system::complete::{self, now_ms};
 use crate::system::import::{LOG, imported};
+use crate::system::process::{Process, free_address};
 use crate::system::server::Home;
 use crate::system::site::{Merchant, Site};
 

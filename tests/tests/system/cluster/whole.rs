@@ -3,11 +3,11 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use test_servers::{Keeper, PulsarOptions, free_port};
+use test_servers::{Keeper, PulsarOptions};
 
 use super::engines::Engines;
-use super::process::Process;
 use crate::system::binary::hitmill;
+use crate::system::process::{Process, free_address};
 use crate::system::site::{ADMIN_KEY, Site};
 
 const PROXY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/haproxy/haproxy.cfg");
@@ -140,11 +140,6 @@ impl Cluster {
 /// What every service is told.
 pub(super) fn common<'a>(command: &'a mut Command, address: &str) -> &'a mut Command {
     command.env("HITMILL_HOST__LISTEN", address).env("HITMILL_ADMIN_KEY", ADMIN_KEY)
-}
-
-/// A place to listen at that stays the same when a process is started again.
-pub(super) fn free_address() -> String {
-    format!("127.0.0.1:{}", free_port().unwrap())
 }
 
 fn proxy(ingest: &[Process], query: &[Process], config: &Process, keeper: &Keeper) -> (Process, Site) {

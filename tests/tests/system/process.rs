@@ -3,18 +3,23 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use test_servers::Keeper;
+use test_servers::{Keeper, free_port};
 
-use crate::system::http;
+use super::http;
 
 /// Long enough for a machine on which everything happens at once.
 const PATIENCE: Duration = Duration::from_secs(120);
 const GLANCE: Duration = Duration::from_millis(20);
 /// Lines of its log that are shown when a test fails.
 const SHOWN: usize = 60;
+
+/// A place to listen at that stays the same when a process is started again.
+pub(super) fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port().unwrap())
+}
 
 /// What is run, and the process while it runs. All runs of it log to one file.
 pub(super) struct Process {
@@ -48,16 +53,19 @@ impl Process {
     }
 
     /// Asks for this path instead to see whether it is ready.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only there it matters"))]
     pub(super) fn ready_at(mut self, path: &'static str) -> Self {
         self.ready_path = path;
         self
     }
 
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only there it matters"))]
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// Where it listens.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "only there it matters"))]
     pub(super) fn address(&self) -> &str {
         &self.address
     }
@@ -95,6 +103,11 @@ impl Process {
         tokio::task::block_in_place(|| http::is_ok(&self.address, self.ready_path))
     }
 
+    /// Whether it has not ended.
+    pub(super) fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
     /// Ends it as a crash would.
     pub(super) fn kill(&mut self) {
         let mut child = self.child.take().unwrap_or_else(|| panic!("{} does not run", self.name));
@@ -105,12 +118,22 @@ impl Process {
     /// Asks it to end, and returns when it has; it must end well.
     pub(super) async fn stop(&mut self) {
         self.signal("TERM");
+        self.ended_well().await;
+    }
+
+    /// Returns when it has ended by itself; it must end well.
+    pub(super) async fn ended_well(&mut self) {
+        let status = self.ended().await;
+        assert!(status.success(), "{} ended with {status}", self.name);
+    }
+
+    /// Returns when it has ended by itself, however it did.
+    pub(super) async fn ended(&mut self) -> ExitStatus {
         let started = Instant::now();
-        let mut child = self.child.take().unwrap();
+        let mut child = self.child.take().unwrap_or_else(|| panic!("{} does not run", self.name));
         loop {
             if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success(), "{} ended with {status}", self.name);
-                return;
+                return status;
             }
             assert!(started.elapsed() < PATIENCE, "{} does not end", self.name);
             tokio::time::sleep(GLANCE).await;

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Code;
 
-use crate::system::held::{Held, apply, place};
-use crate::system::site::Site;
+use super::held::{Held, apply, place};
+use super::site::Site;
 
 /// Before going on after a cut, as `hitmill watch` does.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ async fn listen(
     watched: &mut Watched,
     heard: &mut Instant,
 ) -> String {
-    let mut messages = match site.query().await.subscribe(request.clone()).await {
+    let mut messages = match site.query_later().subscribe(request.clone()).await {
         Ok(messages) => messages.into_inner(),
         Err(status) => return why(&status),
     };
