@@ -1,12 +1,17 @@
 //! Each run in a process of its own: tokio and others count some things for as long as a process lives, and what was counted
 //! decides which of two ready branches is taken.
 
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::{Plan, Report};
+
+/// A run takes a second; on a busy machine some. One that takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +50,33 @@ impl Task {
 
     /// Runs it by the program.
     fn run(self, program: &Path) -> Result<Report, String> {
-        let ran = Command::new(program).arg("one").args(self.arguments()).output();
-        let ran = ran.map_err(|error| format!("failed to run {}: {error}", program.display()))?;
-        let text = String::from_utf8_lossy(&ran.stdout);
+        let text = self.output(program).map_err(|error| format!("{}: {error}", program.display()))?;
         serde_json::from_str(&text).map_err(|_| {
             let how = self.arguments().join(" ");
             format!("{self:?} failed; again, with all that happened: simulation one {how} --trace\n{text}")
         })
+    }
+
+    /// What it says, if it says it in time.
+    fn output(self, program: &Path) -> io::Result<String> {
+        let mut command = Command::new(program);
+        let command = command.arg("one").args(self.arguments()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let began = Instant::now();
+        while child.try_wait()?.is_none() {
+            if began.elapsed() > PATIENCE {
+                child.kill()?;
+                child.wait()?;
+                return Ok(format!("it does not end: {PATIENCE:?} were not enough"));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        let mut text = String::new();
+        child.stdout.take().map_or(Ok(0), |mut stdout| stdout.read_to_string(&mut text))?;
+        if text.is_empty() {
+            child.stderr.take().map_or(Ok(0), |mut stderr| stderr.read_to_string(&mut text))?;
+        }
+        Ok(text)
     }
 }
 

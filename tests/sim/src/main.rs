@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use simulation::{Plan, Report, Task, all_crash_points, run, run_all};
 
 /// Runs the real code on a simulated clock, network, disk and scheduler.
@@ -75,6 +76,10 @@ fn main() -> ExitCode {
 }
 
 fn one(plan: &Plan) -> Result<String, String> {
+    // A run takes some dozen megabytes. One that goes wrong must not take the machine with it.
+    const MOST: u64 = 2 << 30;
+    let limit = Rlimit { current: Some(MOST), maximum: Some(MOST) };
+    setrlimit(Resource::As, limit).map_err(|error| error.to_string())?;
     if plan.keep_trace {
         // What the services log, among what happened.
         let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
@@ -82,7 +87,10 @@ fn one(plan: &Plan) -> Result<String, String> {
     }
     let (result, lines) = run(plan);
     lines.iter().for_each(|line| println!("{line}"));
-    let report = result.map_err(|wrong| format!("{plan:?}\n{}", wrong.join("\n")))?;
+    // A pipe takes so much, and nobody reads more.
+    let short = |text: String| text.chars().take(4_000).collect::<String>();
+    let wrong = |wrong: Vec<String>| wrong.into_iter().take(8).map(short).collect::<Vec<_>>().join("\n");
+    let report = result.map_err(|what| format!("{plan:?}\n{}", wrong(what)))?;
     serde_json::to_string(&report).map_err(|error| error.to_string())
 }
 
