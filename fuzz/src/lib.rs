@@ -1,11 +1,17 @@
 //! Laws of what reads bytes from outside. A target takes any bytes and fails if a law does not hold for them; that it
 //! returns at all is the first law. A test calls them on every run of CI (`tests/smoke.rs`), and any fuzzer can.
 
+mod import;
+mod json;
+mod log;
 mod query;
 pub mod seeds;
 mod values;
 mod wire;
 
+pub use import::import;
+pub use json::json;
+pub use log::log;
 pub use query::query;
 pub use values::values;
 pub use wire::wire;
@@ -14,4 +20,5 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets, by name; `corpus/NAME` has the bytes to begin with.
-pub const TARGETS: [(&str, Target); 3] = [("wire", wire), ("values", values), ("query", query)];
+pub const TARGETS: [(&str, Target); 6] =
+    [("wire", wire), ("values", values), ("query", query), ("json", json), ("import", import), ("log", log)];

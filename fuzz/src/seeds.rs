@@ -15,9 +15,24 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "wire" => batches(),
         "values" => values(),
+        "json" => JSON.iter().map(|json| json.as_bytes().to_vec()).collect(),
+        "import" => LINES.iter().map(|line| line.as_bytes().to_vec()).collect(),
+        "log" => vec![vec![], vec![2, 40, 7], vec![0, 9, 255, 1], vec![3, 20, b'9'], vec![2, 0, 0, 2, 200]],
         _ => QUERIES.iter().map(|query| query.as_bytes().to_vec()).collect(),
     }
 }
+
+const JSON: [&str; 3] = [
+    r#"{"setup": {"key": "hm_w_x", "client_id": "c", "epoch": 1, "context": {"country": "DE"}}, "batches": []}"#,
+    r#"{"batches": [{"firstSeq": "7", "sentAtMs": "-1", "hits": [{"name": "purchase", "value": {"micros": "5"}}]}]}"#,
+    r#"{"batches": [{"codec": "CODEC_LZ4", "packed": "AAEC", "hits": [{"params": [{"name": "x", "number": 0.5}]}]}]}"#,
+];
+
+const LINES: [&str; 3] = [
+    "192.0.2.7 - - [17/May/2015:10:05:03 +0000] \"GET /a?utm_source=x HTTP/1.1\" 200 512 \"http://e.com/\" \"Moz\"\n",
+    "::1 - frank [31/Dec/2016:23:59:60 -0930] \"\\x16\\x03\" 400 -\r\nnot a line\n\n",
+    "h - - [29/Feb/2024:00:00:00 +1400] \"HEAD / HTTP/1.0\" 304 0 \"-\" \"a \\\"b\\\" c\"",
+];
 
 const QUERIES: [&str; 4] = [
     "page_views, visitors\npage\nday\n2024-05-01\n2024-05-02\n\neurope/berlin\npage:asc\n10\npage^=/shop|/a\\|b",

@@ -11,9 +11,9 @@ mod request;
 mod scan;
 mod take;
 
-pub(crate) use batches::Batches;
-pub(crate) use entry::Unreadable;
-pub(crate) use fingerprint::fingerprint;
-pub(crate) use hit::Counting;
-pub(crate) use lines::{Line, Lines, Source};
-pub(crate) use take::{Untaken, take};
+pub use batches::Batches;
+pub use entry::Unreadable;
+pub use fingerprint::fingerprint;
+pub use hit::Counting;
+pub use lines::{Line, Lines, Source};
+pub use take::{Untaken, take};

@@ -1,6 +1,5 @@
 //! The hitmill binary: every service in one process, and the tools around it.
 
-mod access_log;
 mod cli;
 mod client;
 mod commands;

@@ -13,7 +13,7 @@ const EPOCH: u64 = 1;
 /// Gathers hits to batches in which a hit's seq is the number of its line. So a line has the same seq in every import,
 /// and the server drops what it has already.
 #[derive(Debug)]
-pub(crate) struct Batches {
+pub struct Batches {
     client_id: String,
     hits: Vec<Hit>,
     bytes: usize,
@@ -23,12 +23,12 @@ pub(crate) struct Batches {
 
 impl Batches {
     /// Batches of one log, of which all lines up to `after` are done.
-    pub(crate) fn new(client_id: String, after: u64) -> Self {
+    pub fn new(client_id: String, after: u64) -> Self {
         Self { client_id, hits: Vec::new(), bytes: 0, first_seq: after + 1, last_seq: after }
     }
 
     /// Adds the hit of a line. Gives back the batch once it is full.
-    pub(crate) fn push(&mut self, line: u64, mut hit: Hit) -> Option<ClientBatch> {
+    pub fn push(&mut self, line: u64, mut hit: Hit) -> Option<ClientBatch> {
         // The server need not wait for seqs that it knows will never come.
         hit.skipped = u32::try_from(line.saturating_sub(self.last_seq + 1)).unwrap_or(u32::MAX);
         self.last_seq = line;
@@ -38,7 +38,7 @@ impl Batches {
     }
 
     /// What waits for more; nothing if nothing does.
-    pub(crate) fn rest(&mut self) -> Option<ClientBatch> {
+    pub fn rest(&mut self) -> Option<ClientBatch> {
         if self.hits.is_empty() {
             return None;
         }

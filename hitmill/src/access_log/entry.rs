@@ -10,28 +10,28 @@ use super::scan::Scan;
 
 /// A line of a log. Who was logged in (the second and third field) is not kept: nobody asked for it to be sent on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry<'a> {
+pub(super) struct Entry<'a> {
     /// The virtual host and port that were asked, where the log has them in front.
-    pub(crate) virtual_host: Option<&'a str>,
+    pub virtual_host: Option<&'a str>,
     /// Who asked: an IP address, or a host name if the server looks names up.
-    pub(crate) address: Cow<'a, str>,
+    pub address: Cow<'a, str>,
     /// When.
-    pub(crate) time: Timestamp,
+    pub time: Timestamp,
     /// The request's first line as it came, rubbish included.
-    pub(crate) request: Cow<'a, str>,
+    pub request: Cow<'a, str>,
     /// The status that was answered.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Bytes of the answer's body, if any were sent.
-    pub(crate) bytes: Option<u64>,
+    pub bytes: Option<u64>,
     /// The `Referer` header, unless it was missing.
-    pub(crate) referrer: Option<Cow<'a, str>>,
+    pub referrer: Option<Cow<'a, str>>,
     /// The `User-Agent` header, unless it was missing.
-    pub(crate) user_agent: Option<Cow<'a, str>>,
+    pub user_agent: Option<Cow<'a, str>>,
 }
 
 /// Why a line is no entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Unreadable {
+pub enum Unreadable {
     /// Nothing is in it.
     #[error("the line is empty")]
     Empty,
@@ -51,7 +51,7 @@ pub(crate) enum Unreadable {
 
 /// A field of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
+pub enum Field {
     /// Who asked.
     Address,
     /// Who was logged in by RFC 1413; always `-`.
@@ -74,7 +74,7 @@ pub(crate) enum Field {
 
 impl Field {
     /// Its name in messages.
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Address => "address",
             Self::Identity => "identity",
@@ -112,7 +112,7 @@ impl fmt::Display for Field {
 
 impl<'a> Entry<'a> {
     /// Reads a line, without its end. What follows the user agent is left: many logs have fields of their own there.
-    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Unreadable> {
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, Unreadable> {
         if line.trim_ascii().is_empty() {
             return Err(Unreadable::Empty);
         }

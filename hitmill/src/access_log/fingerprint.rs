@@ -12,13 +12,13 @@ const HEAD_BYTES: usize = 16 * LINE_BYTES;
 ///
 /// It is a hash of the first line that can be read; failing that within the log's first MiB, of the first line that is not
 /// empty. Neither changes when lines are added, once a hit was sent: before the first readable line there are no hits.
-pub(crate) fn fingerprint<R: BufRead>(mut log: R) -> io::Result<(u64, impl BufRead)> {
+pub fn fingerprint<R: BufRead>(mut log: R) -> io::Result<(u64, impl BufRead)> {
     let (mut head, mut known_by) = (Vec::new(), None);
     loop {
         let start = head.len();
         log.by_ref().take((HEAD_BYTES - start) as u64).read_until(b'\n', &mut head)?;
         let mut lines = Lines::new(&head[start..], Source::Stream);
-        let Some(line) = lines.next()? else { break };
+        let Some(line) = lines.next_line()? else { break };
         if !line.too_long && Entry::parse(line.text).is_ok() {
             known_by = Some(stable_hash(line.text));
             break;

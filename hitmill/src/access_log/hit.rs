@@ -10,7 +10,7 @@ use super::request::Request;
 
 /// Which entries become hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counting {
+pub enum Counting {
     /// Page views, named `page_view`.
     Pages,
     /// Every entry, named `request`.
@@ -19,7 +19,7 @@ pub(crate) enum Counting {
 
 impl Counting {
     /// Its name within a client id.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pages => "page",
             Self::All => "all",
@@ -28,7 +28,7 @@ impl Counting {
 }
 
 /// The hit that an entry is counted as, or why it is not counted. Texts longer than a hit may have are cut.
-pub(crate) fn hit(entry: &Entry<'_>, counting: Counting) -> Result<Hit, NotPage> {
+pub(super) fn hit(entry: &Entry<'_>, counting: Counting) -> Result<Hit, NotPage> {
     let request = Request::parse(&entry.request);
     let (name, params) = match counting {
         Counting::Pages => {

@@ -5,7 +5,7 @@ pub(super) const LINE_BYTES: usize = 64 * 1024;
 
 /// Where a log comes from, and so whether its last line may be still growing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// A file, to which somebody may be writing: only a newline ends a line.
     File,
     /// Something that is read once: its end is the end of its last line too.
@@ -14,7 +14,7 @@ pub(crate) enum Source {
 
 /// The lines of a log, one at a time: memory stays the same for files of any size.
 #[derive(Debug)]
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     reader: R,
     source: Source,
     buffer: Vec<u8>,
@@ -26,30 +26,30 @@ pub(crate) struct Lines<R> {
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Line<'a> {
+pub struct Line<'a> {
     /// Its number, from 1.
-    pub(crate) number: u64,
+    pub number: u64,
     /// What is in it, without its end; not more than a line may have.
-    pub(crate) text: &'a [u8],
+    pub text: &'a [u8],
     /// It had more than that.
-    pub(crate) too_long: bool,
+    pub too_long: bool,
     /// It has its end: a line without is perhaps still being written, and not whole.
-    pub(crate) ended: bool,
+    pub ended: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of `reader`.
-    pub(crate) fn new(reader: R, source: Source) -> Self {
+    pub fn new(reader: R, source: Source) -> Self {
         Self { reader, source, buffer: Vec::new(), number: 0, bytes: 0, too_long: false, ended: true }
     }
 
     /// Bytes read until now.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// The next line, or nothing at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         let is_one = self.read()?;
         Ok(is_one.then(|| self.line()))
     }
@@ -99,7 +99,7 @@ mod tests {
     fn lines(text: &[u8], buffer: usize, source: Source) -> Vec<(u64, usize, bool, bool)> {
         let mut lines = Lines::new(BufReader::with_capacity(buffer, text), source);
         let mut all = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.next_line().unwrap() {
             all.push((line.number, line.text.len(), line.too_long, line.ended));
         }
         assert_eq!(lines.bytes(), text.len() as u64);

@@ -2,7 +2,7 @@ use super::request::Request;
 
 /// Why a request that was answered is no page view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NotPage {
+pub enum NotPage {
     /// The request's first line is none.
     NoRequest,
     /// Any method but GET.
@@ -19,7 +19,7 @@ pub(crate) enum NotPage {
 
 impl NotPage {
     /// What is left out for this reason.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::NoRequest => "not_http",
             Self::Method => "other_methods",

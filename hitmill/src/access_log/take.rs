@@ -7,7 +7,7 @@ use super::page::NotPage;
 
 /// Why nothing is sent for a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Untaken {
+pub enum Untaken {
     /// It has no end yet, so nobody knows whether it is whole: a combined line cut behind the size is a common one.
     Unended,
     /// It cannot be read.
@@ -17,7 +17,7 @@ pub(crate) enum Untaken {
 }
 
 /// The hit of a line.
-pub(crate) fn take(line: Line<'_>, counting: Counting) -> Result<Hit, Untaken> {
+pub fn take(line: Line<'_>, counting: Counting) -> Result<Hit, Untaken> {
     if !line.ended {
         return Err(Untaken::Unended);
     }
@@ -44,7 +44,7 @@ mod tests {
     fn import(log: &str, source: Source, server: &mut Hits) {
         let (known_by, log) = fingerprint(log.as_bytes()).unwrap();
         let mut lines = Lines::new(log, source);
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.next_line().unwrap() {
             if let Ok(hit) = take(line, Counting::All) {
                 server.entry((known_by, line.number)).or_insert(hit);
             }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn only_a_file_can_have_a_line_without_an_end() {
         let taken =
-            |source| take(Lines::new(LINE.as_bytes(), source).next().unwrap().unwrap(), Counting::Pages);
+            |source| take(Lines::new(LINE.as_bytes(), source).next_line().unwrap().unwrap(), Counting::Pages);
         assert_eq!(taken(Source::File), Err(Untaken::Unended));
         assert_eq!(taken(Source::Stream).unwrap().url, "/a?b");
     }

@@ -13,9 +13,9 @@ use super::importer::Importer;
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::state::{self, Identity, State};
-use crate::access_log::{Counting, Lines, Source, fingerprint};
 use crate::cli::Global;
 use crate::client::Client;
+use hitmill::access_log::{Counting, Lines, Source, fingerprint};
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -91,7 +91,7 @@ impl AccessLog {
         let mut importer = Importer::new(self.counting(), courier, rejects, state);
         let mut progress = Progress::start(bytes);
         while let Some(line) =
-            lines.next().with_context(|| format!("failed to read {}", self.file.display()))?
+            lines.next_line().with_context(|| format!("failed to read {}", self.file.display()))?
         {
             importer.line(line).await?;
             progress.line(lines.bytes());

@@ -6,7 +6,7 @@ use super::courier::Courier;
 use super::rejects::Rejects;
 use super::report::Report;
 use super::state::State;
-use crate::access_log::{Batches, Counting, Line, Untaken, take};
+use hitmill::access_log::{Batches, Counting, Line, Untaken, take};
 
 /// An import in its course: takes one line after the other.
 pub(super) struct Importer {

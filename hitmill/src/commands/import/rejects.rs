@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::access_log::{Line, Unreadable};
+use hitmill::access_log::{Line, Unreadable};
 
 /// This many are shown at the end.
 const SHOWN: usize = 5;

@@ -1,0 +1,91 @@
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use eventlog::embedded::{EmbeddedLog, Settings};
+use eventlog::{Error, EventLog};
+use model::{Partition, Position, Timestamp};
+
+const P: Partition = Partition(0);
+
+/// The files of a log, damaged as the bytes say: each three of them are a file, a place and what is put there, and the rest
+/// is cut off. It opens, or says where it is damaged; what it reads are records that were written, in order from the first,
+/// and then it goes on.
+pub fn log(data: &[u8]) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let home = tempfile::tempdir();
+    let Ok(home) = home else { return };
+    runtime.block_on(async {
+        let written = write(home.path()).await;
+        damage(home.path(), data);
+        let log = match open(home.path()) {
+            Ok(log) => log,
+            Err(Error::Corrupt { place, .. }) => {
+                return assert!(place.contains(".log at offset") || place.contains("meta"), "{place}");
+            }
+            Err(error) => return assert!(matches!(error, Error::Mismatch { .. }), "{error}"),
+        };
+        let read = read(&log).await;
+        assert!(written.starts_with(&read), "{read:?} was never written");
+        if read.len() as u64 == log.end(P).await.map_or(0, |end| end.entry) {
+            let appended = log.append(P, Bytes::from_static(b"more")).await.ok();
+            assert_eq!(appended, Some(Position::of_entry(read.len() as u64)));
+        }
+    });
+}
+
+fn open(home: &Path) -> eventlog::Result<EmbeddedLog> {
+    // A segment takes some records, so that there are three.
+    let settings = Settings { partitions: 1, segment_bytes: 200, tail_bytes: 0, ..Settings::default() };
+    EmbeddedLog::open(home, &settings, || Timestamp(1_000))
+}
+
+async fn write(home: &Path) -> Vec<Bytes> {
+    let mut written = Vec::new();
+    if let Ok(log) = open(home) {
+        for number in 0..8_u8 {
+            let record = Bytes::from(vec![number; 10 * usize::from(number)]);
+            if log.append(P, record.clone()).await.is_ok() {
+                written.push(record);
+            }
+        }
+    }
+    assert_eq!(written.len(), 8, "a directory of its own can be written");
+    written
+}
+
+async fn read(log: &EmbeddedLog) -> Vec<Bytes> {
+    let (mut records, mut from) = (Vec::new(), Position::START);
+    while let Ok(chunk) = log.read(P, from, 1 << 20).await {
+        if chunk.entries.is_empty() {
+            break;
+        }
+        from = chunk.next;
+        records.extend(chunk.entries.into_iter().map(|entry| entry.record));
+    }
+    records
+}
+
+fn damage(home: &Path, data: &[u8]) {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(home.join("p00000"))
+        .map(|files| files.flatten().map(|file| file.path()).collect())
+        .unwrap_or_default();
+    files.sort();
+    files.push(home.join("meta"));
+    let (changes, rest) = data.as_chunks::<3>();
+    for [file, at, byte] in changes {
+        let path = &files[usize::from(*file) % files.len()];
+        let Ok(mut bytes) = std::fs::read(path) else { continue };
+        let len = bytes.len().max(1);
+        if let Some(place) = bytes.get_mut(usize::from(*at) * 2 % len) {
+            *place = *byte;
+        }
+        // A change that cannot be made is one less.
+        let _ = std::fs::write(path, bytes);
+    }
+    if let [file, ..] = rest {
+        let path = &files[usize::from(*file) % files.len()];
+        if let Ok(bytes) = std::fs::read(path) {
+            let _ = std::fs::write(path, &bytes[..bytes.len() * usize::from(rest[rest.len() - 1]) / 256]);
+        }
+    }
+}
