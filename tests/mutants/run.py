@@ -51,7 +51,7 @@ def main():
         simulated, tested = plant(mutant, options)
         print(f"| {mutant['name']} | {mutant['breaks']} | {simulated or 'no'} | {tested} |", flush=True)
         found += bool(simulated)
-        if not simulated and tested == "no":
+        if not simulated and tested in ("no", "does not compile"):
             living.append(mutant["name"])
     minutes = (time.monotonic() - started) / 60
     print(f"\n{len(chosen)} defects, {found} found by the simulation, {len(living)} alive, in {minutes:.0f} minutes")
@@ -88,7 +88,8 @@ def plant(mutant, options):
     try:
         built = cargo("build", "--package", "simulation")
         if built.returncode:
-            sys.exit(f"{mutant['name']} does not compile:\n{built.stderr}")
+            print(f"{mutant['name']} does not compile:\n{built.stderr}", file=sys.stderr)
+            return None, "does not compile"
         simulated = simulate(options.seeds)
         return simulated, test(mutant) if options.tests or not simulated else "not asked"
     finally:
