@@ -128,7 +128,7 @@ impl Plan {
         Self {
             seed,
             faults: Faults::any(&mut dice),
-            many: dice.one_in(3),
+            many: dice.one_in(2),
             clients: dice.between(1, 3) as usize,
             hits: dice.between(30, 150) as usize,
             seconds: dice.between(10, 60),

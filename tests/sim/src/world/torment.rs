@@ -54,7 +54,7 @@ impl World {
             self.servers[server].clock.advance(by);
             self.note(|| format!("the clock of server {server} jumps by {by} ms"));
         }
-        if faults.zombies && self.torment.once_in(10) {
+        if faults.zombies && self.torment.once_in(5) {
             let server = self.torment.dice.below(self.servers.len() as u64) as usize;
             let long = Duration::from_millis(self.torment.dice.between(2_000, 9_000));
             *self.servers[server].hangs.lock() = long;
