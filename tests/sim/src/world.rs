@@ -56,16 +56,21 @@ pub fn run(plan: &Plan) -> (Result<Report, Vec<String>>, Vec<String>) {
     let plan = plan.clone();
     let trace = Arc::new(Trace::new(plan.keep_trace));
     let kept = Arc::clone(&trace);
+    // No task of any machine may panic. What ends a process unwinds its tasks without coming by here.
+    let panics = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&panics);
+    std::panic::set_hook(Box::new(move |panic| seen.lock().push(format!("a panic: {panic}"))));
     let thread = std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
         entropy::fix(plan.seed);
         World::new(&plan, &trace).run()
     });
     let ended = thread.expect("a thread can be started").join();
-    let result = ended.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(vec![format!("a panic: {}", text.unwrap_or_else(|| "of an unknown kind".into()))])
-    });
+    let result = ended.unwrap_or_else(|_| Err(Vec::new()));
+    let panics = std::mem::take(&mut *panics.lock());
+    let result = match result {
+        Ok(_) if !panics.is_empty() => Err(panics),
+        result => result.map_err(|wrong| [wrong, panics].concat()),
+    };
     (result, kept.take_lines())
 }
 
