@@ -10,7 +10,7 @@ pub struct Settings {
     pub flush_interval_ms: u64,
     /// A commit may take one part in this many of a worker's time: the larger, the later and the cheaper.
     pub flush_share: u32,
-    /// Bytes of the log that a worker reads again after a crash, about: visitor state that is older is written out. Not set:
+    /// Bytes of each partition that its worker reads again after a crash, about: visitor state that is older is written out. Not set:
     /// 512 MiB in one process, 128 MiB where others take over from it and nobody wants to wait for that.
     pub replay_bytes: Option<u64>,
     /// Bytes of one commit, about: a merchant's visitor state that is larger is written in several.

@@ -143,7 +143,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "rollup.replay_bytes",
-        "bytes of the log that a worker reads again after a crash, about; not set: 512 MiB in one process, 128 MiB beside \
+        "bytes of each partition that are read again after a crash, about; not set: 512 MiB in one process, 128 MiB beside \
          others",
     ),
     (
