@@ -62,8 +62,8 @@ pub struct Plan {
     pub hits: usize,
     /// Simulated seconds in which faults happen.
     pub seconds: u64,
-    /// The first lives of the server end after so many calls to the disk and the store.
-    pub crash_after: Vec<u64>,
+    /// The first lives of the server end after so many calls to the disk and the store, with or without their power.
+    pub crash_after: Vec<(u64, bool)>,
     /// Keep what happened, to be read.
     pub keep_trace: bool,
 }
@@ -141,13 +141,15 @@ impl Plan {
     pub fn crash(after: Option<u64>, power: bool) -> Self {
         Self {
             seed: 1,
-            faults: Faults { power_cuts: power, ..Faults::NONE },
+            faults: Faults { power_cuts: true, ..Faults::NONE },
             many: false,
             clients: 1,
             hits: 120,
             seconds: 6,
             // Wherever the first comes, the second comes early.
-            crash_after: after.map_or(vec![u64::MAX], |after| vec![after, 1 + after % 23]),
+            // What is only with the system when a process is killed must be safe once it was read: the other end comes next.
+            crash_after: after
+                .map_or(vec![(u64::MAX, power)], |after| vec![(after, power), (1 + after % 37, !power)]),
             keep_trace: false,
         }
     }

@@ -51,7 +51,9 @@ pub(crate) struct Server {
 struct Process {
     life: Option<Arc<Life>>,
     /// The next lives end after so many calls.
-    crash_after: VecDeque<u64>,
+    crash_after: VecDeque<(u64, bool)>,
+    /// Whether the end that was ordered for this life takes the power with it.
+    power: Option<bool>,
     stop: Option<oneshot::Sender<()>>,
     rewind: bool,
 }
@@ -87,8 +89,10 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         {
             let mut process = self.process.lock();
-            if let Some(calls) = process.crash_after.pop_front() {
+            process.power = None;
+            if let Some((calls, power)) = process.crash_after.pop_front() {
                 life.ends_after(calls);
+                process.power = Some(power);
             }
             (process.life, process.stop) = (Some(Arc::clone(&life)), Some(stop));
         }
@@ -174,6 +178,11 @@ impl Server {
     /// The life that is going on.
     pub(crate) fn life(&self) -> Option<Arc<Life>> {
         self.process.lock().life.clone()
+    }
+
+    /// Whether the power is cut at its end, if that was ordered.
+    pub(crate) fn power(&self) -> Option<bool> {
+        self.process.lock().power
     }
 
     /// Takes note that it is over.

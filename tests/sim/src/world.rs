@@ -245,7 +245,8 @@ impl World {
             if self.report.first_calls == 0 {
                 self.report.first_calls = life.calls();
             }
-            let power = self.torment.is_power_cut(self.plan.faults.power_cuts, self.plan.faults.kills);
+            let (cuts, kills) = (self.plan.faults.power_cuts, self.plan.faults.kills);
+            let power = server.power().unwrap_or_else(|| self.torment.is_power_cut(cuts, kills));
             self.sim.crash(server.name.as_str());
             server.forget();
             let mut platter = server.platter.lock();

@@ -41,6 +41,11 @@ impl Home {
             Err(error) => return Err(failed("read", &meta)(error)),
         };
         let home = Self { disk, path: path.to_owned(), fresh, _lock: lock };
+        // The last process may have been killed before it synced the names that are found here. From now on hits are
+        // acknowledged upon them: a loss of power must not take them away.
+        let whole = std::path::absolute(path).map_err(failed("find", path))?;
+        whole.parent().map_or(Ok(()), |parent| sync_directory(&*home.disk, parent))?;
+        sync_directory(&*home.disk, path)?;
         if fresh {
             (0..partitions).try_for_each(|partition| {
                 create_directory(&*home.disk, &home.directory(Partition(partition)))
