@@ -1,7 +1,9 @@
 //! Where each server comes from: Maven Central, the Go module proxy, PyPI.
 
+mod go;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -54,7 +56,7 @@ pub(crate) fn pd() -> Result<PathBuf> {
         fs::write(work.join("go.sum"), PD_SUM)?;
         // The dashboard is a web page that is itself built by other tools.
         let flags = ["-tags", "without_dashboard", "-ldflags=-s -w"];
-        go_build(work, &flags, "pd-server", "github.com/tikv/pd/cmd/pd-server")
+        go::build(work, &flags, "pd-server", "github.com/tikv/pd/cmd/pd-server")
     })?;
     Ok(made.join("pd-server"))
 }
@@ -66,11 +68,12 @@ pub(crate) fn store() -> Result<PathBuf> {
         fs::write(work.join("go.sum"), STORE_SUM)?;
         fs::write(work.join("main.go"), STORE_MAIN)?;
         fs::write(work.join("placement.go"), STORE_PLACEMENT)?;
+        go::mended_badger(work)?;
         // Its libraries are older than two rules of today: that internals of the run time are not linked to, and that no
         // two protobuf files have one name.
         let flags = "-ldflags=-s -w -checklinkname=0 \
             -X google.golang.org/protobuf/reflect/protoregistry.conflictPolicy=ignore";
-        go_build(work, &[flags], "tikv-store", ".")
+        go::build(work, &[flags], "tikv-store", ".")
     })?;
     Ok(made.join("tikv-store"))
 }
@@ -82,7 +85,8 @@ pub(crate) fn s3() -> Result<PathBuf> {
         run(Command::new("python3").args(["-m", "venv", "out"]).current_dir(work))?;
         run(Command::new("out/bin/python")
             .args(["-m", "pip", "install", "--quiet", "--no-deps", "-r", "requirements.txt"])
-            .current_dir(work))
+            .current_dir(work))?;
+        Ok(())
     })?;
     Ok(made.join("bin/python"))
 }
@@ -97,7 +101,8 @@ pub(crate) fn pd_name() -> String {
 }
 
 pub(crate) fn store_name() -> String {
-    name("tikv-store", "20231125", &[STORE_MOD, STORE_SUM, STORE_MAIN, STORE_PLACEMENT])
+    let [_, mended] = go::MENDED;
+    name("tikv-store", "20231125", &[STORE_MOD, STORE_SUM, STORE_MAIN, STORE_PLACEMENT, mended])
 }
 
 pub(crate) fn s3_name() -> String {
@@ -113,25 +118,15 @@ fn name(what: &str, version: &str, recipe: &[&str]) -> String {
     format!("{what}-{version}-{hash:08x}")
 }
 
-fn go_build(work: &Path, flags: &[&str], program: &str, package: &str) -> Result<()> {
-    run(Command::new("go")
-        .arg("build")
-        .args(flags)
-        .args(["-o", &format!("out/{program}"), package])
-        // What only tests of a dependency need is not in go.sum, and is not asked for in this mode.
-        .env("GOFLAGS", "-mod=mod")
-        .env("CGO_ENABLED", "0")
-        .current_dir(work))
-}
-
-fn run(command: &mut Command) -> Result<()> {
+/// Runs it, for what it prints.
+fn run(command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command.output().with_context(|| format!("failed to run {program}"))?;
     if !done.status.success() {
         let said = [done.stdout, done.stderr].concat();
         bail!("{program}: {}\n{}", done.status, crate::process::last_lines(&said, 30));
     }
-    Ok(())
+    Ok(done.stdout)
 }
 
 #[cfg(test)]
