@@ -4,6 +4,7 @@
 //! writes it and syncs once, so that under load a sync is shared by many records, and alone a record does not wait for
 //! others. Readers take what is recent from memory, and the rest from the files.
 
+pub mod doctor;
 mod files;
 mod frame;
 mod home;

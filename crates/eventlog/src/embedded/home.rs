@@ -56,28 +56,38 @@ impl Home {
 
     /// Where the segments of a partition are.
     pub(super) fn directory(&self, partition: Partition) -> PathBuf {
-        self.path.join(format!("p{:05}", partition.0))
+        directory(&self.path, partition)
     }
 
     /// Writes down what is fixed from now on.
     pub(super) fn settle(&mut self, partitions: u16) -> Result<()> {
-        let (new, meta) = (self.path.join("meta.new"), self.path.join("meta"));
-        let text = format!("hitmill-log format={FORMAT} partitions={partitions}\n");
-        self.disk
-            .open(&new, Mode::Create)
-            .and_then(|file| {
-                file.write_all_at(text.as_bytes(), 0)?;
-                file.sync_all()
-            })
-            .map_err(failed("write", &new))?;
-        self.disk.rename(&new, &meta).map_err(failed("create", &meta))?;
-        sync_directory(&*self.disk, &self.path)?;
+        write_meta(&*self.disk, &self.path, partitions)?;
         self.fresh = false;
         Ok(())
     }
 }
 
-fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn Lock>> {
+/// Where the segments of a partition are.
+pub(super) fn directory(log: &Path, partition: Partition) -> PathBuf {
+    log.join(format!("p{:05}", partition.0))
+}
+
+/// Writes the meta file, durably and as a whole.
+pub(super) fn write_meta(disk: &dyn Disk, log: &Path, partitions: u16) -> Result<()> {
+    let (new, meta) = (log.join("meta.new"), log.join("meta"));
+    let text = format!("hitmill-log format={FORMAT} partitions={partitions}\n");
+    disk.open(&new, Mode::Create)
+        .and_then(|file| {
+            file.write_all_at(text.as_bytes(), 0)?;
+            file.sync_all()
+        })
+        .map_err(failed("write", &new))?;
+    disk.rename(&new, &meta).map_err(failed("create", &meta))?;
+    sync_directory(disk, log)
+}
+
+/// Takes the directory of a log for this process.
+pub(super) fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn Lock>> {
     let path = directory.join("lock");
     disk.lock(&path).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => Error::InUse { path: directory.display().to_string() },
@@ -85,18 +95,25 @@ fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn Lock>> {
     })
 }
 
-fn check(meta: &Path, text: &str, wanted: u16) -> Result<()> {
+/// How many partitions a meta file says.
+pub(super) fn partitions(meta: &Path, text: &str) -> Result<u16> {
+    let damaged = || {
+        let what = format!("it says {text:?} and should say which format and how many partitions");
+        Error::Corrupt { place: meta.display().to_string(), what }
+    };
     let fields =
         text.trim_end().strip_prefix("hitmill-log format=").and_then(|rest| rest.split_once(" partitions="));
-    let Some((format, partitions)) = fields else {
-        let what = format!("it says {text:?} and should say which format and how many partitions");
-        return Err(Error::Corrupt { place: meta.display().to_string(), what });
-    };
+    let (format, partitions) = fields.ok_or_else(damaged)?;
     if format != FORMAT {
         let what = format!("{} says format {format}: this version reads format {FORMAT}", meta.display());
         return Err(Error::Mismatch { what });
     }
-    if partitions != wanted.to_string() {
+    partitions.parse().map_err(|_| damaged())
+}
+
+fn check(meta: &Path, text: &str, wanted: u16) -> Result<()> {
+    let partitions = partitions(meta, text)?;
+    if partitions != wanted {
         let what = format!(
             "the log in {} was made with {partitions} partitions and the settings say {wanted}: \
              the number is fixed for the life of a log, set it to {partitions}",

@@ -20,6 +20,7 @@ use model::{Partition, Position, Timestamp};
 use parking_lot::Mutex;
 
 use super::files::{damaged, failed, segment_path, sync_directory};
+use super::frame::Head;
 use super::index::{Index, Place};
 use super::walk::Walk;
 use super::window::Window;
@@ -30,6 +31,7 @@ pub(super) const HEADER_BYTES: usize = 36;
 
 const MAGIC: [u8; 8] = *b"hitm.log";
 const FORMAT: u16 = 1;
+const CREATED_AT: usize = 24;
 const CHECKED_BYTES: usize = 32;
 /// Read at once when only heads are wanted: a few small records, or the head of a large one.
 const HEADS_AHEAD: usize = 4 * 1024;
@@ -228,7 +230,7 @@ impl Segment {
     }
 }
 
-fn encode_header(partition: Partition, first: u64, created_at: Timestamp) -> [u8; HEADER_BYTES] {
+pub(super) fn encode_header(partition: Partition, first: u64, created_at: Timestamp) -> [u8; HEADER_BYTES] {
     let mut out = [0; HEADER_BYTES];
     let mut rest = &mut out[..];
     rest.put_slice(&MAGIC);
@@ -240,6 +242,28 @@ fn encode_header(partition: Partition, first: u64, created_at: Timestamp) -> [u8
     let crc = crc32c::crc32c(&out[..CHECKED_BYTES]);
     out[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
     out
+}
+
+/// The checksum that a header says, the seed of the frames behind it.
+pub(super) fn header_crc(header: &[u8; HEADER_BYTES]) -> u32 {
+    (&header[CHECKED_BYTES..]).get_u32_le()
+}
+
+/// The seed of the frames of a segment, from the start of its file, and what is wrong with its header, if anything is.
+///
+/// The seed is the checksum of the header. One that does not fit is still the seed if it is the header that changed; else the
+/// checksum of what the header should say is. A first frame tells.
+pub(super) fn seed_of(bytes: &[u8], partition: Partition, first: u64) -> Option<(u32, Option<String>)> {
+    let what = match parse_header(bytes, partition, first) {
+        Ok(header) => return Some((header.seed, None)),
+        Err(what) => what,
+    };
+    let (header, frame) = (bytes.get(..HEADER_BYTES)?, &bytes[HEADER_BYTES..]);
+    let created_at = Timestamp((&header[CREATED_AT..CHECKED_BYTES]).get_i64_le());
+    let stored = (&header[CHECKED_BYTES..]).get_u32_le();
+    let computed = header_crc(&encode_header(partition, first, created_at));
+    let seed = [stored, computed].into_iter().find(|&seed| Head::parse(frame, seed).is_ok())?;
+    Some((seed, Some(what)))
 }
 
 fn parse_header(bytes: &[u8], partition: Partition, first: u64) -> std::result::Result<Header, String> {

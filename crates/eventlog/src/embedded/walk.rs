@@ -1,3 +1,4 @@
+use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -77,20 +78,9 @@ impl<'a> Walk<'a> {
 
     /// Whether anywhere behind this place there is a frame that was written after the entry here had become durable.
     pub(super) fn was_durable(&mut self) -> Result<bool> {
-        const PIECE: usize = 256 * 1024;
         let Place { entry, offset } = self.place;
-        let mut from = offset;
-        loop {
-            let piece = self.window.at(from, PIECE).map_err(failed("read", self.path))?;
-            let later = (0..piece.len())
-                .filter(|&at| piece[at..].starts_with(&MAGIC))
-                .any(|at| Head::parse(&piece[at..], self.seed).is_ok_and(|head| head.group > entry));
-            if later || piece.len() < PIECE {
-                return Ok(later);
-            }
-            // A head that crosses the end of the piece is whole in the next one.
-            from += (PIECE - HEAD_BYTES) as u64;
-        }
+        let later = search(&mut self.window, self.seed, offset, |head, _| head.group > entry);
+        Ok(later.map_err(failed("read", self.path))?.is_some())
     }
 
     fn payload(&mut self, head: &Head) -> Result<&[u8]> {
@@ -101,5 +91,27 @@ impl<'a> Walk<'a> {
 
     fn damage(&self, what: &str) -> crate::Error {
         damaged(self.path, self.place.offset, format!("record {}: {what}", self.place.entry))
+    }
+}
+
+/// The first frame at or behind an offset that is wanted, and where it is. It looks at every byte.
+pub(super) fn search(
+    window: &mut Window<'_>,
+    seed: u32,
+    mut from: u64,
+    wanted: impl Fn(&Head, u64) -> bool,
+) -> io::Result<Option<(Head, u64)>> {
+    const PIECE: usize = 256 * 1024;
+    loop {
+        let piece = window.at(from, PIECE)?;
+        let found = (0..piece.len())
+            .filter(|&at| piece[at..].starts_with(&MAGIC))
+            .filter_map(|at| Some((Head::parse(&piece[at..], seed).ok()?, from + at as u64)))
+            .find(|(head, at)| wanted(head, *at));
+        if found.is_some() || piece.len() < PIECE {
+            return Ok(found);
+        }
+        // A head that crosses the end of the piece is whole in the next one.
+        from += (PIECE - HEAD_BYTES) as u64;
     }
 }

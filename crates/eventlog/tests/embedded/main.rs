@@ -6,6 +6,7 @@ mod appending;
 mod conformance;
 mod damage;
 mod disk_full;
+mod doctor;
 mod golden;
 mod model_based;
 mod opening;
