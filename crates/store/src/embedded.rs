@@ -4,6 +4,7 @@
 //! block cache, and at most five write buffers (one that fills, four that wait for the disk before commits wait).
 
 mod engine;
+mod journal;
 mod opening;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use disk::Reserve;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
+use super::journal::Mark;
 use super::{Settings, opening};
 use crate::{Batch, Error, Require, Result, Write};
 
@@ -17,25 +18,36 @@ pub(super) struct Engine {
     pub(super) db: Database,
     path: PathBuf,
     reserve: Reserve,
-    /// How many commits there were since the store was opened; held over the check and the write of each.
-    commits: Mutex<u64>,
+    /// Held over the check and the write of each commit.
+    commits: Mutex<Commits>,
     /// How many of them are known to be safe; held over an fsync.
     synced: Mutex<u64>,
+    /// Says what is safe to the one who opens the store next.
+    marks: File,
     /// The last field: the directory is free when all else is closed.
     _in_use: File,
+}
+
+/// The commits since the store was opened.
+struct Commits {
+    count: u64,
+    /// Where the last one is.
+    last: Mark,
 }
 
 impl Engine {
     pub(super) fn open(dir: &Path, settings: Settings) -> Result<Self> {
         let in_use = opening::take(dir)?;
         let (db, cells) = opening::open(dir, settings)?;
+        let (marks, last) = opening::marks(dir)?;
         Ok(Self {
             cells,
             db,
             path: dir.to_owned(),
             reserve: opening::reserve(dir, settings)?,
-            commits: Mutex::default(),
+            commits: Mutex::new(Commits { count: 0, last }),
             synced: Mutex::default(),
+            marks,
             _in_use: in_use,
         })
     }
@@ -51,11 +63,12 @@ impl Engine {
             // All writes of the process pass here, so what was found is still so when the batch is written.
             let mut commits = self.commits.lock();
             self.check(&batch.requires)?;
+            let mark = commits.last.next(&self.path, self.db.seqno());
             if let Err(error) = prepared.commit() {
                 die("write a commit to the journal", &error);
             }
-            *commits += 1;
-            *commits
+            *commits = Commits { count: commits.count + 1, last: mark };
+            commits.count
         };
         if batch.durable {
             self.sync_through(number);
@@ -64,7 +77,7 @@ impl Engine {
     }
 
     pub(super) fn sync(&self) {
-        let last = *self.commits.lock();
+        let last = self.commits.lock().count;
         self.sync_through(last);
     }
 
@@ -106,13 +119,20 @@ impl Engine {
         if *synced >= number {
             return;
         }
-        let written = *self.commits.lock();
+        let (written, mark) = {
+            let commits = self.commits.lock();
+            (commits.count, commits.last)
+        };
         // fdatasync is enough: fjall syncs a new journal's size and directory when it makes it, and a size that grows
         // later is metadata that fdatasync does write.
         if let Err(error) = self.db.persist(PersistMode::SyncData) {
             die("sync the journal", &error);
         }
         *synced = written;
+        // Without it less is known about damage, and nothing is lost.
+        if let Err(error) = mark.write(&self.marks) {
+            tracing::warn!(%error, "failed to note how far the journal is synced");
+        }
     }
 }
 

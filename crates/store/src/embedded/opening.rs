@@ -8,8 +8,9 @@ use std::sync::Arc;
 use disk::Reserve;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 
-use super::Settings;
 use super::engine::failed as fjall_failed;
+use super::journal::Mark;
+use super::{Settings, journal};
 use crate::{Error, Result};
 
 const FORMAT: &[u8] = b"1"; // of what we store, and how we use fjall; fjall has a version of its own
@@ -38,8 +39,19 @@ pub(super) fn take(dir: &Path) -> Result<File> {
     Ok(in_use)
 }
 
+/// The file that says how far the store is synced, and the mark of the last commit so far.
+pub(super) fn marks(dir: &Path) -> Result<(File, Mark)> {
+    let file = File::options().create(true).truncate(false).write(true).open(dir.join(journal::MARKS));
+    let both = file.and_then(|file| Ok((file, Mark::of(dir)?)));
+    both.map_err(|error| Error::Unavailable {
+        doing: "open the store",
+        what: format!("{}: {error}", dir.display()),
+    })
+}
+
 pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace)> {
     let failed = |error| fjall_failed(dir, "open the store", error);
+    journal::mend(dir)?;
     let db = open_database(dir, settings).map_err(failed)?;
     check_format(dir, &db)?;
     // fjall's defaults serve the rest: 4 KiB blocks for point reads, lz4 below the two upper levels, leveled compaction.

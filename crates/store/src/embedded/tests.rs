@@ -1,4 +1,5 @@
 mod crash;
+mod journal;
 mod model;
 
 use std::fs;
