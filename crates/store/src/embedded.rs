@@ -3,6 +3,7 @@
 //! All keys are in one keyspace of fjall, so that every batch is one entry of one journal. Its memory is bounded: the
 //! block cache, and at most five write buffers (one that fills, four that wait for the disk before commits wait).
 
+pub mod doctor;
 mod engine;
 mod journal;
 mod opening;

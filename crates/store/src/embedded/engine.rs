@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use disk::Reserve;
@@ -141,7 +142,13 @@ pub(super) fn failed(path: &Path, doing: &'static str, error: fjall::Error) -> E
     let shown = || path.display().to_string();
     match error {
         fjall::Error::Locked => Error::InUse { path: shown() },
-        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+        // A file that ends before it should, or an offset in it that makes no sense, is damage and not a disk that fails.
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error))
+            if !matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput
+            ) =>
+        {
             Error::Unavailable { doing, what: error.to_string() }
         }
         fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => {

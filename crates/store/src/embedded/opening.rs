@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::panic;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,7 +53,10 @@ pub(super) fn marks(dir: &Path) -> Result<(File, Mark)> {
 pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace)> {
     let failed = |error| fjall_failed(dir, "open the store", error);
     journal::mend(dir)?;
-    let db = open_database(dir, settings).map_err(failed)?;
+    // Where it finds a table damaged, it may panic.
+    let opened = panic::catch_unwind(|| open_database(dir, settings));
+    let panicked = |_| Error::Corrupt { path: dir.display().to_string(), what: "fjall panicked".to_owned() };
+    let db = opened.map_err(panicked)?.map_err(failed)?;
     check_format(dir, &db)?;
     // fjall's defaults serve the rest: 4 KiB blocks for point reads, lz4 below the two upper levels, leveled compaction.
     // Values stay with their keys: apart from them, values of 10 KB were written 1.5 times in place of 2.7, no faster in

@@ -1,4 +1,5 @@
 mod crash;
+mod doctor;
 mod journal;
 mod model;
 

@@ -13,7 +13,7 @@ use crate::embedded::EmbeddedStore;
 use crate::{Batch, Error, Store};
 
 /// A store that was never closed, and where in its journal each commit ends. Commit `n` puts key `n`; `durable` is synced.
-async fn killed(sizes: &[usize], durable: Option<usize>) -> (TempDir, Vec<u64>) {
+pub(super) async fn killed(sizes: &[usize], durable: Option<usize>) -> (TempDir, Vec<u64>) {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     // Of the mark of our format: a batch with one item, "format" = "1".
@@ -49,7 +49,7 @@ fn journal(dir: &Path) -> File {
     File::options().read(true).write(true).open(dir.join("0.jnl")).unwrap()
 }
 
-fn flip(dir: &Path, at: u64) {
+pub(super) fn flip(dir: &Path, at: u64) {
     let mut byte = [0];
     journal(dir).read_exact_at(&mut byte, at).unwrap();
     journal(dir).write_all_at(&[byte[0] ^ 0x10], at).unwrap();

@@ -1,0 +1,189 @@
+//! A damaged store is described, and repaired without a guess: it is what it once was, or only its configuration.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::crash::copy_of;
+use super::journal::{flip, killed};
+use super::{Settings, open};
+use crate::embedded::EmbeddedStore;
+use crate::embedded::doctor::{Examined, Finding, Loss, examine, repair};
+use crate::{Batch, Pair, Store};
+
+const CELLS: u8 = 0x10;
+const CONFIG: u8 = 0x20;
+
+fn sound(_: &[u8], _: &[u8]) -> Option<String> {
+    None
+}
+
+fn look(dir: &Path) -> Examined {
+    examine(dir, &sound).unwrap()
+}
+
+/// A closed store with its values in tables: some of configuration and many cells.
+async fn stored() -> (TempDir, Vec<Pair>) {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("store");
+    let store = open(&home);
+    let mut pairs = Vec::new();
+    for number in 0..2_000_u32 {
+        let family = if number < 3 { CONFIG } else { CELLS };
+        let key = [&[family][..], &number.to_be_bytes()].concat();
+        // Numbers that do not compress away: xorshift32 (Marsaglia 2003).
+        let mut state = number + 1;
+        let value = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        });
+        let value: Vec<u8> = value.take(100).collect();
+        pairs.push((key.into(), value.into()));
+    }
+    let mut batch = Batch::durable();
+    for (key, value) in pairs.iter().cloned() {
+        let (key, value): Pair = (key, value);
+        batch.put(key, value);
+    }
+    store.commit(batch).await.unwrap();
+    store.engine.cells.rotate_memtable_and_wait().unwrap();
+    drop(store);
+    pairs.sort();
+    (dir, pairs)
+}
+
+async fn everything(dir: &Path) -> crate::Result<Vec<Pair>> {
+    let store = EmbeddedStore::open(dir, Settings::default())?;
+    store.snapshot().await?.scan(&[0], &[0xff; 8], usize::MAX).await
+}
+
+fn tables(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tables(&path));
+        } else if path.components().any(|part| part.as_os_str() == "tables") {
+            found.push(path);
+        }
+    }
+    found.sort_by_key(|path| fs::metadata(path).unwrap().len());
+    found
+}
+
+#[tokio::test]
+async fn a_whole_store_has_no_findings() {
+    let (dir, pairs) = stored().await;
+    let Examined { values, bytes, findings } = look(&dir.path().join("store"));
+    // Keys are 5 bytes, values 100.
+    assert_eq!((values, bytes, &findings[..]), (2_000, 2_000 * 105, &[][..]));
+    assert_eq!(pairs.len(), 2_000);
+}
+
+#[tokio::test]
+async fn nobody_else_may_have_it_open() {
+    let (dir, _) = stored().await;
+    let home = dir.path().join("store");
+    let _open = open(&home);
+    let error = examine(&home, &sound).unwrap_err();
+    assert!(error.to_string().contains("is in use by another hitmill"), "{error}");
+    let missing = examine(&dir.path().join("none"), &sound).unwrap_err();
+    assert!(missing.to_string().contains("none: entity not found"), "{missing}");
+    assert!(!dir.path().join("none").exists());
+}
+
+#[tokio::test]
+async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
+    let (dir, pairs) = stored().await;
+    let home = dir.path().join("store");
+    let table = tables(&home).pop().unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[20_000] ^= 1; // among the cells: blocks are of 4 KiB
+    fs::write(&table, bytes).unwrap();
+
+    let Examined { findings, .. } = look(&home);
+    let [Finding { place, loss: Loss::Values, .. }] = &findings[..] else { panic!("{findings:?}") };
+    assert!(place.starts_with("behind key \\x10\\x00\\x00"), "{place}");
+
+    let aside = dir.path().join("aside");
+    let repaired = repair(&home, &aside, &sound, &[CONFIG]).unwrap();
+    assert_eq!((repaired.taken_over, repaired.aside), (Some(3), vec![aside.join("store")]));
+    assert_eq!(everything(&home).await.unwrap(), pairs[1_997..]);
+    assert_eq!(look(&home).findings, []);
+    assert!(!everything(&aside.join("store")).await.is_ok_and(|found| found == pairs), "kept as it was");
+}
+
+#[tokio::test]
+async fn a_journal_that_is_damaged_costs_what_is_behind_it() {
+    let (killed, ends) = killed(&[100, 100, 100], Some(2)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("store");
+    fs::rename(copy_of(killed.path()).keep(), &home).unwrap();
+    flip(&home, ends[0] + 40);
+
+    let Examined { findings, .. } = look(&home);
+    let journal = home.join("0.jnl");
+    let place = format!("{} at offset {}", journal.display(), ends[0]);
+    let what = "the checksum of a batch does not fit".to_owned();
+    assert_eq!(findings, [Finding { place, what, loss: Loss::Commits }]);
+    let damaged = fs::read(&journal).unwrap();
+
+    let repaired = repair(&home, &dir.path().join("aside"), &sound, &[]).unwrap();
+    assert_eq!(repaired.taken_over, None);
+    let [copy] = &repaired.aside[..] else { panic!("{repaired:?}") };
+    assert!(fs::read(copy).unwrap() == damaged, "kept as it was");
+    let left: Vec<_> = everything(&home).await.unwrap().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, ["commit/000"]);
+
+    // What was synced to the old journal is not asked of the new one.
+    let store = open(&home);
+    let mut batch = Batch::default();
+    batch.put("commit/001", "new");
+    store.commit(batch).await.unwrap();
+    std::mem::forget(store);
+    let copy = copy_of(&home);
+    flip(copy.path(), ends[0] + 30);
+    assert_eq!(everything(copy.path()).await.unwrap().len(), 1, "a torn tail, cut off");
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_understood_is_a_finding() {
+    let (dir, _) = stored().await;
+    let home = dir.path().join("store");
+    let judge = |key: &[u8], _: &[u8]| (key[4] == 7 && key[3] == 0).then(|| "it is seven".to_owned());
+    let Examined { values, findings, .. } = examine(&home, &judge).unwrap();
+    let place = "key \\x10\\x00\\x00\\x00\\x07".to_owned();
+    assert_eq!(
+        (values, findings),
+        (2_000, vec![Finding { place, what: "it is seven".into(), loss: Loss::Values }])
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever byte of a table changes: what was stored is read, or it is told.
+    #[test]
+    fn nothing_wrong_is_read(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let (dir, pairs) = stored().await;
+            let home = dir.path().join("store");
+            let tables = tables(&home);
+            let table = &tables[which.index(tables.len())];
+            let mut bytes = fs::read(table).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            fs::write(table, &bytes).unwrap();
+            let looked = catch_unwind(AssertUnwindSafe(|| look(&home)));
+            let found = looked.unwrap_or_else(|_| panic!("byte {at} of {} of {}", bytes.len(), table.display()));
+            if found.findings.is_empty() {
+                assert_eq!(everything(&home).await.unwrap(), pairs);
+            }
+        });
+    }
+}
