@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, changes, completions, demo, health, import, key, merchant, query, serve, settings, stream,
-    topic, up, watch,
+    audit, bench, changes, completions, demo, doctor, health, import, key, merchant, query, serve, settings,
+    stream, topic, up, watch,
 };
 use crate::output::Format;
 
@@ -80,6 +80,7 @@ enum Command {
     Topic(topic::Topic),
     Settings(settings::Settings),
     Health(health::Health),
+    Doctor(doctor::Doctor),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -105,6 +106,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             Command::Topic(topic) => topic.run(&global).await,
             Command::Settings(settings) => settings.run(global.format),
             Command::Health(health) => health.run(&global).await,
+            Command::Doctor(doctor) => doctor.run(&global).await,
             Command::Bench(bench) => bench.run(&global).await,
             Command::Completions(completions) => completions.run::<Cli>(),
         }

@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod changes;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod key;

@@ -7,6 +7,7 @@ mod system {
     #[cfg(feature = "cluster")]
     mod cluster;
     mod complete;
+    mod doctor;
     mod faults;
     mod figures;
     mod held;

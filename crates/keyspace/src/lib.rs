@@ -22,6 +22,7 @@ pub mod cell;
 pub mod checkpoint;
 pub mod config;
 pub mod fate;
+pub mod fault;
 pub mod folded;
 mod key;
 pub mod lease;

@@ -17,6 +17,8 @@ use bytes::Bytes;
 use model::{DataStreamId, Lane, MerchantId, Refusal, Timestamp};
 
 const VERSION: u8 = 1;
+/// A record without entries: it stands for one that is lost.
+pub const EMPTY: &[u8] = &[VERSION];
 const BATCH: u8 = 0;
 const REFUSED: u8 = 1;
 

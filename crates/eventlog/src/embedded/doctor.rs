@@ -21,7 +21,7 @@ use super::home;
 use crate::{Error, Result};
 
 /// Says what is wrong with a record whose checksum fits, if anything is.
-pub type Judge = dyn Fn(&[u8]) -> Option<String>;
+pub type Judge<'a> = dyn Fn(&[u8]) -> Option<String> + 'a;
 
 /// What a log holds, and what is wrong with it.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub struct Remedy<'a> {
 }
 
 /// Looks through the log in `directory`: reads all of it. Nothing is changed.
-pub fn examine(directory: &Path, judge: &Judge) -> Result<Examined> {
+pub fn examine(directory: &Path, judge: &Judge<'_>) -> Result<Examined> {
     let disk: Arc<dyn Disk> = Arc::new(System);
     if !disk.exists(directory) {
         let source = io::Error::from(io::ErrorKind::NotFound);
@@ -122,7 +122,7 @@ pub fn examine(directory: &Path, judge: &Judge) -> Result<Examined> {
 impl Examined {
     /// Makes the log one that opens and can be folded to its end. What was damaged goes aside as it is; gives the names of
     /// these files.
-    pub fn repair(&self, judge: &Judge, remedy: &Remedy<'_>) -> Result<Vec<PathBuf>> {
+    pub fn repair(&self, judge: &Judge<'_>, remedy: &Remedy<'_>) -> Result<Vec<PathBuf>> {
         let mut moved = Vec::new();
         for extent in &self.partitions {
             let partition = extent.partition;

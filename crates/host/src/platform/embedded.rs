@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use eventlog::embedded::{self as log, EmbeddedLog};
+use model::Kind;
 use store::embedded::{self as cells, EmbeddedStore};
 
 use super::{FEED_DEPTH, Platform, directory};
@@ -32,7 +33,7 @@ pub(super) async fn open_log(
     let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(dir, &settings, move || clock.now()));
     opened.await?.map_err(|e| match e {
         eventlog::Error::InUse { .. } => in_use(data),
-        e => anyhow::Error::from(e).context(failed(data)),
+        e => failed(data, e.kind(), e),
     })
 }
 
@@ -43,7 +44,7 @@ pub(super) async fn open_store(data: &Path, settings: cells::Settings) -> anyhow
     let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&dir, settings));
     opened.await?.map_err(|e| match e {
         store::Error::InUse { .. } => in_use(data),
-        e => anyhow::Error::from(e).context(failed(data)),
+        e => failed(data, e.kind(), e),
     })
 }
 
@@ -52,8 +53,13 @@ fn in_use(data: &Path) -> anyhow::Error {
     anyhow::anyhow!("{shown} is in use by another hitmill: stop it, or choose another data directory")
 }
 
-fn failed(data: &Path) -> String {
-    format!("failed to open the data in {}", data.display())
+fn failed(data: &Path, kind: Kind, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let data = data.display();
+    let help = match kind {
+        Kind::Corrupt => format!(" (`hitmill doctor --data {data}` says what is lost, and can repair it)"),
+        _ => String::new(),
+    };
+    error.into().context(format!("failed to open the data in {data}{help}"))
 }
 
 #[cfg(test)]

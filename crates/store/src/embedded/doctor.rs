@@ -12,7 +12,7 @@ use super::{Settings, opening};
 use crate::{Batch, Error, Pair, Result};
 
 /// Says what is wrong with a value whose checksum fits, if anything is.
-pub type Judge = dyn Fn(&[u8], &[u8]) -> Option<String>;
+pub type Judge<'a> = dyn Fn(&[u8], &[u8]) -> Option<String> + 'a;
 
 /// What a store holds, and what is wrong with it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Repaired {
 
 /// Looks through the store in `dir`: reads all of it, and each value is judged. If its journals are whole it is opened
 /// as a start would open it; else nothing is changed.
-pub fn examine(dir: &Path, judge: &Judge) -> Result<Examined> {
+pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
     let in_use = take(dir)?;
     let mut examined = Examined { values: 0, bytes: 0, findings: Vec::new() };
     let journals = walk_all(dir).map_err(|error| failed("read the journals", dir, &error))?;
@@ -87,7 +87,7 @@ pub fn examine(dir: &Path, judge: &Judge) -> Result<Examined> {
 /// A journal is cut off at the first commit that does not fit: what is left is the store as it once was. If that does not
 /// help the store is made anew, with the values of which the first byte of the key is in `families`; it fails if these cannot
 /// all be read.
-pub fn repair(dir: &Path, aside: &Path, judge: &Judge, families: &[u8]) -> Result<Repaired> {
+pub fn repair(dir: &Path, aside: &Path, judge: &Judge<'_>, families: &[u8]) -> Result<Repaired> {
     let mut repaired = Repaired::default();
     {
         let _in_use = take(dir)?;
@@ -140,7 +140,7 @@ fn broken<'a>(dir: &Path, journals: &'a [Walked]) -> Vec<(&'a Walked, Loss)> {
 }
 
 /// Reads everything. Behind what cannot be read it goes on with the next family of keys.
-fn look(engine: &Engine, judge: &Judge, examined: &mut Examined) {
+fn look(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
     let view = engine.db.snapshot();
     for family in 0..=u8::MAX {
         let mut last = Vec::from([family]);

@@ -176,11 +176,11 @@ fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
 
 fn only_zeros(mut file: File, from: u64) -> io::Result<bool> {
     file.seek(SeekFrom::Start(from))?;
-    let mut bytes = vec![0; PIECE];
+    let (mut bytes, zeros) = (vec![0; PIECE], vec![0; PIECE]);
     loop {
         match file.read(&mut bytes)? {
             0 => return Ok(true),
-            read if bytes[..read].iter().any(|&byte| byte != 0) => return Ok(false),
+            read if bytes[..read] != zeros[..read] => return Ok(false),
             _ => {}
         }
     }

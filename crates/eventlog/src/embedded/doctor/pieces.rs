@@ -47,7 +47,7 @@ impl Segments {
     }
 
     /// Looks through all of them.
-    pub(super) fn look(&self, judge: &Judge, findings: &mut Vec<Finding>) -> Result<Extent> {
+    pub(super) fn look(&self, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Result<Extent> {
         let first = self.firsts.first().copied().unwrap_or_default();
         let mut extent = Extent {
             partition: self.partition,
@@ -123,7 +123,7 @@ impl Segment {
     /// Goes through it from record to record, over what does not fit, and gives the end of its records.
     pub(super) fn walk(
         &mut self,
-        judge: &Judge,
+        judge: &Judge<'_>,
         meet: &mut dyn FnMut(Piece, Said) -> Result<()>,
     ) -> Result<u64> {
         let mut window = Window::new(&*self.file, self.bytes, AHEAD);

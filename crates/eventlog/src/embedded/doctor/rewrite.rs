@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 1 << 20;
 /// Rewrites what has to be. Gives the files that went aside.
 pub(super) fn rewrite(
     segments: &Segments,
-    judge: &Judge,
+    judge: &Judge<'_>,
     remedy: &Remedy<'_>,
     folded: u64,
 ) -> Result<Vec<PathBuf>> {

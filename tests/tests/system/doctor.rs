@@ -1,0 +1,163 @@
+//! `hitmill doctor` on the data of a real server: what is damaged is named, repaired at the loss that is said, and the server
+//! goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+
+use super::binary::hitmill;
+use super::books::audited;
+use super::import::{Expected, LOG, imported};
+use super::process::free_address;
+use super::server::{Home, Server, up};
+
+/// Hits of the real log.
+const HITS: u64 = 2_874;
+
+fn doctor(home: &Home, arguments: &[&str]) -> Output {
+    hitmill().arg("doctor").arg("--data").arg(home.path("data")).args(arguments).output().unwrap()
+}
+
+/// What it finds, as JSON, and its exit code.
+fn found(home: &Home) -> (Value, Option<i32>) {
+    let output = doctor(home, &["--format", "json"]);
+    (serde_json::from_slice(&output.stdout).expect("JSON"), output.status.code())
+}
+
+fn repair(home: &Home) -> String {
+    let output = doctor(home, &["--repair"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let (left, code) = found(home);
+    assert_eq!((&left["findings"], code), (&Value::Array(Vec::new()), Some(0)));
+    said
+}
+
+/// The one partition that the merchant's hits are in: its segment, and where each record starts in it.
+fn records(data: &Path) -> (PathBuf, Vec<usize>) {
+    let segments = (0..4).map(|number| data.join(format!("log/p{number:05}/00000000000000000000.log")));
+    let segment = segments.max_by_key(|segment| fs::metadata(segment).unwrap().len()).unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    // A segment has a header of 36 bytes, a record a head of 48, and at 12 of it how long it is behind that.
+    let mut starts = vec![36];
+    loop {
+        let at = starts[starts.len() - 1];
+        let Some(length) = bytes.get(at + 12..at + 16) else { break };
+        starts.push(at + 48 + u32::from_le_bytes(length.try_into().unwrap()) as usize);
+    }
+    starts.pop();
+    (segment, starts)
+}
+
+fn flip(file: &Path, at: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[at] ^= 0x20;
+    fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_log_and_store_are_described_and_repaired() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    let in_use = doctor(&home, &[]);
+    assert_eq!(in_use.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&in_use.stderr).contains("is in use by another hitmill"));
+    server.stop();
+    let (whole, code) = found(&home);
+    assert_eq!((&whole["findings"], code), (&Value::Array(Vec::new()), Some(0)));
+
+    let data = home.path("data");
+    let (segment, starts) = records(&data);
+    assert!(starts.len() > 3, "the import is several records: {starts:?}");
+    flip(&segment, starts[2] + 48 + 10);
+    let (one, code) = found(&home);
+    let finding = &one["findings"][0];
+    assert_eq!(code, Some(1));
+    assert_eq!(finding["place"], format!("{} at offset {}", segment.display(), starts[2]));
+    assert_eq!(finding["what"], "record 2: the checksum of the record does not fit");
+    assert!(finding["lost"].as_str().unwrap().contains("counted already"), "{one}");
+
+    // And the store's journal, soon after its start: nearly nothing is folded that it still has.
+    let journal = data.join("store/0.jnl");
+    flip(&journal, 3_000);
+    let (two, code) = found(&home);
+    assert_eq!((two["findings"].as_array().unwrap().len(), code), (2, Some(1)));
+    assert_eq!(two["findings"][0]["part"], "store");
+    assert_eq!(two["store"]["opened"], false);
+    let refused = up(&free_address(), &data).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("`hitmill doctor --data"), "{said}");
+
+    let said = repair(&home);
+    assert!(said.contains("the store was cut back to what it was before the damage"), "{said}");
+    assert!(said.contains("what was damaged is kept in"), "{said}");
+    let server = Server::start(&home);
+    let counted = settled(&server, merchant).await;
+    assert!(counted > 0 && counted < HITS, "all but those of one record: {counted}");
+    server.stop();
+}
+
+/// Waits until the log is folded, and gives what is counted: by the cells, which must be what the log has.
+async fn settled(server: &Server, merchant: u64) -> u64 {
+    let home = Home::new();
+    let log = home.path("one.log");
+    let line =
+        "9.9.9.9 - - [01/Jun/2015:00:00:00 +0000] \"GET /new HTTP/1.1\" 200 1 \"-\" \"Mozilla/5.0 (X11)\"\n";
+    fs::write(&log, line).unwrap();
+    // It waits until this one hit is counted, and with it all before it.
+    assert_eq!(imported(server, &home, merchant, &log, &[])["accepted"], 1);
+    let (counted, duplicate) = audited(server, merchant).await;
+    assert_eq!(duplicate, 0);
+    counted - 1
+}
+
+/// Somebody puts back an old copy of the log: new hits would be taken for those that are counted already.
+#[tokio::test]
+async fn a_log_that_is_older_than_the_store() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    server.stop();
+    let (data, old) = (home.path("data"), home.path("old"));
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .arg(data.join("log"))
+            .arg(&old)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let server = Server::start(&home);
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.stop();
+    fs::remove_dir_all(data.join("log")).unwrap();
+    fs::rename(&old, data.join("log")).unwrap();
+
+    let (behind, code) = found(&home);
+    assert_eq!(code, Some(1));
+    let what = behind["findings"][0]["what"].as_str().unwrap();
+    assert!(what.starts_with("it ends before record 0, and is folded up to before record "), "{what}");
+    repair(&home);
+
+    let server = Server::start(&home);
+    let other = home.path("other.log");
+    let text = String::from_utf8_lossy(&fs::read(LOG).unwrap()).replace("83.149.9.216", "83.149.9.217");
+    fs::write(
+        &other,
+        text.lines().skip(5_000).take(1_000).map(|line| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
+    let more = Expected::of(&other).page_views;
+    assert!(more > 100, "{more}");
+    let accepted = imported(&server, &home, merchant, &other, &[])["accepted"].as_u64().unwrap();
+    assert_eq!(accepted, more);
+    let hits = super::books::hits_by_name(&server, merchant).await;
+    assert_eq!(hits["page_view"], HITS + more, "the new ones are counted");
+    server.stop();
+}
