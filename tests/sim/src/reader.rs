@@ -26,6 +26,7 @@ pub(crate) use self::rows::{Content, content, count, micros};
 use crate::client::Common;
 use crate::net;
 use crate::server::ADMIN_KEY;
+use crate::server::PARTITIONS;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -106,6 +107,8 @@ impl Reader {
             currency: "EUR".into(),
             data_stream_name: "web".into(),
             platform: proto::v1::Platform::Web.into(),
+            // Of some merchants the clients are in different partitions.
+            spread: 1 + self.number as u32 % u32::from(PARTITIONS),
             ..CreateMerchantRequest::default()
         };
         let made = config.create_merchant(request).await?.into_inner();

@@ -103,7 +103,7 @@ impl World {
         let dice = &mut self.torment.dice;
         let mut some = |wanted: bool, often: u64| if wanted && dice.one_in(2) { often } else { 0 };
         let (reads, syncs) = (some(faults.failing_reads, 50), some(faults.failing_syncs, 30));
-        let (slow, full) = (some(faults.slow_disk, 80), some(faults.full_disk, 1) == 1);
+        let (slow, full) = (some(faults.slow_disk, 500), some(faults.full_disk, 1) == 1);
         let (unavailable, unknown) = (some(faults.failing_store, 20), some(faults.failing_store, 20));
         let (far, failing) = (some(faults.slow_store, 30), some(faults.failing_log, 10));
         let seen = dice.one_in(2);
