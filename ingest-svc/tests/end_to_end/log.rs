@@ -18,7 +18,8 @@ pub(crate) const PARTITIONS: u16 = 4;
 
 pub(crate) struct TappedLog {
     log: EmbeddedLog,
-    closed: watch::Sender<bool>,
+    /// How many more appends go on before they wait.
+    open_for: watch::Sender<usize>,
     full: AtomicBool,
     waiting: AtomicBool,
     /// Appends that waited go on in the order in which they came, as with the log itself.
@@ -42,7 +43,7 @@ impl TappedLog {
         let log = EmbeddedLog::open(directory, &settings, || Timestamp(0)).unwrap();
         Arc::new(Self {
             log,
-            closed: watch::Sender::new(false),
+            open_for: watch::Sender::new(usize::MAX),
             full: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
             turn: Mutex::default(),
@@ -51,7 +52,12 @@ impl TappedLog {
 
     /// Appends wait from now on, or go on.
     pub(crate) fn close(&self, closed: bool) {
-        self.closed.send_replace(closed);
+        self.open_for.send_replace(if closed { 0 } else { usize::MAX });
+    }
+
+    /// So many appends go on, then they wait again.
+    pub(crate) fn let_through(&self, appends: usize) {
+        self.open_for.send_replace(appends);
     }
 
     /// Appends fail from now on, or work again.
@@ -139,9 +145,10 @@ impl EventLog for TappedLog {
     }
 
     async fn append(&self, partition: Partition, record: Bytes) -> Result<Position> {
-        self.waiting.store(*self.closed.borrow(), Ordering::SeqCst);
+        self.waiting.store(*self.open_for.borrow() == 0, Ordering::SeqCst);
         let turn = self.turn.lock().await;
-        let _ = self.closed.subscribe().wait_for(|closed| !closed).await;
+        let _ = self.open_for.subscribe().wait_for(|appends| *appends > 0).await;
+        self.open_for.send_modify(|appends| *appends = appends.saturating_sub(1));
         drop(turn);
         if self.full.load(Ordering::SeqCst) {
             let source = std::io::ErrorKind::StorageFull.into();

@@ -49,6 +49,26 @@ async fn what_is_acknowledged_is_in_the_log_as_it_was_sent() {
 }
 
 #[tokio::test]
+async fn what_is_not_yet_in_the_log_is_not_acknowledged_with_what_is() {
+    let server = Server::start(Default::default()).await;
+    let mut client = server.client(setup("c")).await;
+    server.log.close(true);
+    client.batch(batch(1..11)).await;
+    while !server.log.is_waited_for() {
+        tokio::task::yield_now().await;
+    }
+    // The first is on its way by itself; this one comes in another record.
+    client.batch(batch(11..21)).await;
+    server.log.let_through(1);
+    client.acked(1).await;
+    let more = tokio::time::timeout(std::time::Duration::from_millis(200), client.acked(2)).await;
+    assert!(more.is_err(), "the second frame is in no log yet");
+    assert_eq!(server.log.seqs("c").await, (1..11).collect::<Vec<_>>());
+    server.log.close(false);
+    client.acked(2).await;
+}
+
+#[tokio::test]
 async fn one_frame_carries_the_batches_of_many_clients() {
     let server = Server::start(Default::default()).await;
     let mut client = server.client(setup("")).await;

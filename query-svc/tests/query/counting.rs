@@ -228,6 +228,12 @@ fn an_answer_is_complete_until_its_slowest_partition() {
         assert_eq!(complete_until().await, 0, "no partition was ever folded");
         world.complete_until(NOW).await;
         assert_eq!(complete_until().await, NOW.0 / 1_000);
+        for slowest in 0..4 {
+            let mut times = [NOW.plus_millis(60_000); 4];
+            times[slowest] = NOW.plus_millis(10_000);
+            world.each_complete_until(times).await;
+            assert_eq!(complete_until().await, NOW.0 / 1_000 + 10);
+        }
     });
 }
 

@@ -104,8 +104,13 @@ impl World {
 
     /// Moves the watermark of every partition, and tells the feed.
     pub(crate) async fn complete_until(&self, at: Timestamp) {
+        self.each_complete_until([at; PARTITIONS as usize]).await;
+    }
+
+    /// Moves the watermark of each partition by itself.
+    pub(crate) async fn each_complete_until(&self, times: [Timestamp; PARTITIONS as usize]) {
         let mut batch = Batch::default();
-        for partition in 0..PARTITIONS {
+        for (partition, at) in (0..).zip(times) {
             let checkpoint = Checkpoint { complete_until: at, ..Checkpoint::default() };
             batch.put(checkpoint::key(Partition(partition)), checkpoint.encode());
         }

@@ -1,17 +1,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use keyspace::checkpoint::Checkpoint;
+use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::folded;
 use keyspace::progress::{self, Progress};
-use model::{Generation, MerchantId, Partition, Position};
+use model::{Generation, Kind, MerchantId, Partition, Position};
 use rollup_svc::Settings;
 use rollup_svc::rewind::{begin, places, sweep};
 use rollup_svc::worker::Worker;
 use store::{Batch, Store};
 
 use crate::cluster::Cluster;
-use crate::load::{Appended, Load, MERCHANTS};
+use crate::load::{Appended, Load, MERCHANTS, record};
 use crate::taps::dump;
 
 const SECOND: Generation = Generation(2);
@@ -83,6 +83,24 @@ async fn what_is_folded_again_under_load_is_what_was_folded_before() {
             of_any_generation(store, family).await == of_any_generation(&*straight.store, family).await;
         assert!(same, "family {family:#x} differs");
     }
+}
+
+/// It folded hits before it heard of the rewind: what it would write must not stand over what the rewind says.
+#[tokio::test]
+async fn a_worker_of_the_generation_before_writes_nothing_more() {
+    let cluster = Cluster::new(1).await;
+    let (store, log) = (&*cluster.platform.store, &*cluster.platform.log);
+    let mut worker =
+        Worker::begin(cluster.platform.clone(), Settings::default(), Partition(0)).await.unwrap();
+    log.append(Partition(0), record(MerchantId(1), &[("client", 1, 3)])).await.unwrap();
+    worker.turn().await.unwrap();
+    let at = places(store, log).await.unwrap();
+    assert_eq!(begin(store, &at).await.unwrap(), SECOND);
+
+    assert_eq!(worker.flush(0).await.unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(dump(store, 0x10).await, [], "no cell");
+    let checkpoint = store.get(&checkpoint::key(Partition(0))).await.unwrap().unwrap();
+    assert_eq!(Checkpoint::decode(&checkpoint).unwrap().generation, SECOND);
 }
 
 #[tokio::test]
