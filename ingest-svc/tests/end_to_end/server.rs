@@ -38,6 +38,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<TappedLog>,
     pub(crate) catalog: Catalog,
+    pub(crate) clock: Clock,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
     _data: TempDir,
@@ -54,10 +55,11 @@ impl Server {
         let log = TappedLog::open(&data.path().join("log"));
         let catalog = Catalog::new(Snapshot::default());
         catalog.apply(&configuration(), 1);
+        let clock = Clock::manual(Timestamp(NOW), 1);
         let platform = Platform {
             log: log.clone(),
             store: Arc::new(EmbeddedStore::open(&data.path().join("store"), Default::default()).unwrap()),
-            clock: Clock::manual(Timestamp(NOW), 1),
+            clock: clock.clone(),
             catalog: catalog.clone(),
             feed: Feed::in_memory(1),
             instance_id: "test".into(),
@@ -73,7 +75,7 @@ impl Server {
             let signal = async { drop(stopped.await) };
             host.serve(listener, signal).await.unwrap();
         });
-        Self { address, log, catalog, stop: Some(stop), serving, _data: data }
+        Self { address, log, catalog, clock, stop: Some(stop), serving, _data: data }
     }
 
     /// Begins the drain.

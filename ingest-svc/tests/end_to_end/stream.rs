@@ -68,6 +68,28 @@ async fn what_is_not_yet_in_the_log_is_not_acknowledged_with_what_is() {
     client.acked(2).await;
 }
 
+/// Only there it is known what was counted of them.
+#[tokio::test]
+async fn hits_that_are_sent_again_go_to_the_same_partition() {
+    let server = Server::start(Default::default()).await;
+    for number in 0..8 {
+        for _ in 0..2 {
+            let mut client = server.client(setup(&format!("client {number}"))).await;
+            client.batch(batch(1..3)).await;
+            client.acked(1).await;
+            server.clock.advance(1_234);
+        }
+    }
+    let mut partitions = std::collections::BTreeMap::<_, Vec<_>>::new();
+    for found in server.log.batches().await {
+        partitions.entry(found.client_id).or_default().push(found.partition);
+    }
+    assert_eq!(partitions.len(), 8);
+    assert!(partitions.values().all(|p| p.len() == 2 && p[0] == p[1]), "{partitions:?}");
+    let spread: std::collections::BTreeSet<_> = partitions.values().map(|p| p[0]).collect();
+    assert!(spread.len() > 1, "the clients of this merchant are spread");
+}
+
 #[tokio::test]
 async fn one_frame_carries_the_batches_of_many_clients() {
     let server = Server::start(Default::default()).await;
