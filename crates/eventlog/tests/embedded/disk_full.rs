@@ -1,19 +1,16 @@
 //! A full disk, by the limit of a process on the size of its files: the kernel writes what fits and refuses the rest.
 
-use std::ffi::OsString;
-use std::io;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use disk::{Disk, File, Lock, Mode, Space, System};
 use eventlog::embedded::{EmbeddedLog, Settings};
 use model::Timestamp;
 
 use eventlog::{Error, EventLog};
 use model::Kind;
 
+use super::watched::Watched;
 use super::{P, append, noise, one_file, open, read_from, segment};
 
 /// The limit holds for a whole process, so the check runs in one of its own. `sh` ignores the signal that would end it.
@@ -67,64 +64,13 @@ async fn in_a_process_with_a_limit() {
     assert_eq!(append(&log, "more").await, records.len() as u64);
 }
 
-/// The disk of this machine, which says that so much of it is free.
-#[derive(Debug)]
-struct Tight(Arc<AtomicU64>);
-
-impl Disk for Tight {
-    fn open(&self, path: &Path, mode: Mode) -> io::Result<Box<dyn File>> {
-        System.open(path, mode)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
-        System.list(directory)
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        System.exists(path)
-    }
-
-    fn create_directory(&self, path: &Path) -> io::Result<()> {
-        System.create_directory(path)
-    }
-
-    fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        System.sync_directory(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        System.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        System.remove(path)
-    }
-
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        System.lock(path)
-    }
-
-    fn space(&self, _: &Path) -> io::Result<Space> {
-        Ok(Space { free: self.0.load(Ordering::SeqCst), total: 1_000_000 })
-    }
-
-    fn waits(&self) -> bool {
-        false
-    }
-
-    fn end_process(&self) -> ! {
-        System.end_process()
-    }
-}
-
 /// Before the disk is full to the last byte appends are refused, reads go on, and with space all goes on by itself.
 #[tokio::test]
 async fn what_is_kept_free_is_not_written() {
     let (home, free) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(100_000)));
     // A tenth of the disk is kept free.
-    let log =
-        EmbeddedLog::open_on(Arc::new(Tight(Arc::clone(&free))), home.path(), &one_file(), || Timestamp(1));
-    let log = log.unwrap();
+    let disk = Watched { free: Arc::clone(&free), ..Watched::default() };
+    let log = EmbeddedLog::open_on(Arc::new(disk), home.path(), &one_file(), || Timestamp(1)).unwrap();
     assert_eq!(append(&log, "first").await, 0);
     free.store(99_999, Ordering::SeqCst);
     let refused = log.append(P, "second".into()).await.unwrap_err();
@@ -140,8 +86,12 @@ async fn what_is_kept_free_is_not_written() {
 
     let settings = Settings { reserve_bytes: Some(5), ..one_file() };
     free.store(4, Ordering::SeqCst);
-    let log =
-        EmbeddedLog::open_on(Arc::new(Tight(Arc::clone(&free))), home.path(), &settings, || Timestamp(1));
+    let log = EmbeddedLog::open_on(
+        Arc::new(Watched { free: Arc::clone(&free), ..Watched::default() }),
+        home.path(),
+        &settings,
+        || Timestamp(1),
+    );
     let log = log.unwrap();
     assert_eq!(read_from(&log, 0).await.unwrap(), ["first", "second"], "a full disk can be opened");
     assert!(log.append(P, "third".into()).await.is_err());

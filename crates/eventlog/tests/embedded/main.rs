@@ -12,6 +12,7 @@ mod model_based;
 mod opening;
 mod retention;
 mod torn_tail;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,7 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use eventlog::embedded::EmbeddedLog;
+use model::Timestamp;
+
+use super::watched::Watched;
 use super::{a_file_each, append, copy, noise, one_file, open, read_from, segment};
 
 /// Records of the test, and where each of them ends in the file.
@@ -16,6 +21,21 @@ async fn written(home: &Path) -> (Vec<Vec<u8>>, Vec<u64>) {
         ends.push(segment(home, 0).metadata().unwrap().len());
     }
     (records, ends)
+}
+
+/// What a killed process had written and not synced is read from now on, and counted: the power may go at any time.
+#[tokio::test]
+async fn what_is_found_is_synced_before_it_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path()).await;
+    let disk = Watched::default();
+    let synced = Arc::clone(&disk.synced);
+    let log = EmbeddedLog::open_on(Arc::new(disk), home.path(), &one_file(), || Timestamp(1)).unwrap();
+    let (file, synced) = (segment(home.path(), 0), synced.lock().clone());
+    assert!(synced.contains(&file), "{synced:?}");
+    let names = file.parent().unwrap().to_owned();
+    assert!(synced.contains(&names), "{synced:?}");
+    assert_eq!(read_from(&log, 0).await.unwrap().len(), 5);
 }
 
 #[tokio::test]
