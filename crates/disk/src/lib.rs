@@ -131,3 +131,26 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     bytes.truncate(filled);
     Ok(bytes)
 }
+
+/// Makes a directory with all that lead to it, durably. That holds for one that is found, too: who made it may have ended
+/// before its name was safe.
+pub fn make_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !disk.exists(ancestor)).collect();
+    if let Some(named_in) = path.ancestors().nth(missing.len()).and_then(Path::parent) {
+        match disk.sync_directory(named_in) {
+            // Who may not even list its names has not made this one.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    for directory in missing.into_iter().rev() {
+        match disk.create_directory(directory) {
+            // By another process, at the same time.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        directory.parent().map_or(Ok(()), |parent| disk.sync_directory(parent))?;
+    }
+    Ok(())
+}

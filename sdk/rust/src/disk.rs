@@ -76,7 +76,7 @@ impl Disk {
         identity: &Identity<'_>,
     ) -> std::result::Result<(Self, Recovered), BuildError> {
         let failed = |source| BuildError::QueueDir { path: directory.to_owned(), source };
-        create_all(&*device, directory).map_err(failed)?;
+        ::disk::make_directory(&*device, directory).map_err(failed)?;
         let lock = device.lock(&directory.join("lock")).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => BuildError::QueueInUse { path: directory.to_owned() },
             _ => failed(error),
@@ -173,18 +173,6 @@ fn recover(
     };
     let directory = directory.to_owned();
     Ok((Disk { device, directory, state, sealed: files.segments, tail, number, _lock: lock }, recovered))
-}
-
-/// Makes a directory with all that lead to it.
-fn create_all(device: &dyn Device, directory: &Path) -> Result<()> {
-    let missing: Vec<_> = directory
-        .ancestors()
-        .take_while(|path| !path.as_os_str().is_empty() && !device.exists(path))
-        .collect();
-    missing.into_iter().rev().try_for_each(|path| match device.create_directory(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    })
 }
 
 /// What the files say together.

@@ -16,7 +16,7 @@ use disk::{Disk, Lock, System};
 use model::{Partition, Timestamp};
 
 use self::pieces::Segments;
-use super::files::{create_directory, failed};
+use super::files::{failed, make_directory};
 use super::home;
 use crate::{Error, Result};
 
@@ -135,7 +135,7 @@ impl Examined {
                 continue;
             }
             let segments = Segments::find(&self.disk, &self.path, partition)?;
-            create_directory(&*self.disk, &remedy.aside.join(segments.directory_name()))?;
+            make_directory(&*self.disk, &remedy.aside.join(segments.directory_name()))?;
             moved.extend(rewrite::rewrite(&segments, judge, remedy, folded)?);
         }
         if self.findings.iter().any(|finding| finding.loss == Loss::Meta) {

@@ -23,19 +23,9 @@ pub(super) fn sync_directory(disk: &dyn Disk, path: &Path) -> Result<()> {
     disk.sync_directory(path).map_err(failed("sync", path))
 }
 
-/// Creates a directory with all that lead to it, durably.
-pub(super) fn create_directory(disk: &dyn Disk, path: &Path) -> Result<()> {
-    let path = std::path::absolute(path).map_err(failed("find", path))?;
-    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !disk.exists(ancestor)).collect();
-    for directory in missing.into_iter().rev() {
-        match disk.create_directory(directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("create", directory)(error));
-            }
-            _ => directory.parent().map_or(Ok(()), |parent| sync_directory(disk, parent))?,
-        }
-    }
-    Ok(())
+/// Makes a directory with all that lead to it, durably.
+pub(super) fn make_directory(disk: &dyn Disk, path: &Path) -> Result<()> {
+    disk::make_directory(disk, path).map_err(failed("create", path))
 }
 
 /// The file name of the segment that starts with entry `first`.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use disk::{Disk, Lock, Mode};
 use model::Partition;
 
-use super::files::{create_directory, failed, sync_directory};
+use super::files::{failed, make_directory, sync_directory};
 use crate::{Error, Result};
 
 const FORMAT: &str = "1";
@@ -32,7 +32,7 @@ pub(super) struct Home {
 impl Home {
     /// Takes the directory for this process, creating what is missing.
     pub(super) fn open(disk: Arc<dyn Disk>, path: &Path, partitions: u16) -> Result<Self> {
-        create_directory(&*disk, path)?;
+        make_directory(&*disk, path)?;
         let lock = lock(&*disk, path)?;
         let meta = path.join("meta");
         let fresh = match disk::read(&*disk, &meta) {
@@ -43,12 +43,10 @@ impl Home {
         let home = Self { disk, path: path.to_owned(), fresh, _lock: lock };
         // The last process may have been killed before it synced the names that are found here. From now on hits are
         // acknowledged upon them: a loss of power must not take them away.
-        let whole = std::path::absolute(path).map_err(failed("find", path))?;
-        whole.parent().map_or(Ok(()), |parent| sync_directory(&*home.disk, parent))?;
         sync_directory(&*home.disk, path)?;
         if fresh {
             (0..partitions).try_for_each(|partition| {
-                create_directory(&*home.disk, &home.directory(Partition(partition)))
+                make_directory(&*home.disk, &home.directory(Partition(partition)))
             })?;
         }
         Ok(home)

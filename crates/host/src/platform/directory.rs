@@ -14,7 +14,8 @@ const FORMAT: &str = "hitmill data, format 1\n";
 /// Makes the directory ours, or checks that it is.
 pub(super) fn settle(data: &Path) -> anyhow::Result<()> {
     let shown = data.display();
-    fs::create_dir_all(data).with_context(|| format!("failed to make the data directory {shown}"))?;
+    disk::make_directory(&disk::System, data)
+        .with_context(|| format!("failed to make the data directory {shown}"))?;
     match fs::read_to_string(data.join(FORMAT_FILE)) {
         Ok(format) if format == FORMAT => Ok(()),
         Ok(format) => bail!(

@@ -25,11 +25,7 @@ pub(super) fn take(dir: &Path) -> Result<File> {
         doing: "open the store",
         what: format!("{}: {error}", dir.display()),
     };
-    fs::create_dir_all(dir).map_err(failed)?;
-    // The directory's own name must survive a crash too.
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
-    }
+    disk::make_directory(&disk::System, dir).map_err(failed)?;
     // fjall has a lock as well, but it cannot be held while what comes before fjall's own opening is put in order.
     let in_use = File::create(dir.join("in-use")).map_err(failed)?;
     in_use.try_lock().map_err(|error| match error {

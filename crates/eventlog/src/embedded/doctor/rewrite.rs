@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use disk::{Disk, File, Mode};
 use model::Timestamp;
 
-use super::super::files::{create_directory, failed, segment_path, sync_directory};
+use super::super::files::{failed, make_directory, segment_path, sync_directory};
 use super::super::frame::{Encoder, Stamp};
 use super::super::segment::{HEADER_BYTES, Segment as Kept, encode_header, header_crc};
 use super::pieces::{Piece, Segments};
@@ -24,7 +24,7 @@ pub(super) fn rewrite(
 ) -> Result<Vec<PathBuf>> {
     let Segments { disk, partition, directory, firsts } = segments;
     if firsts.is_empty() {
-        create_directory(&**disk, directory)?;
+        make_directory(&**disk, directory)?;
         Kept::create(disk, directory, *partition, folded, remedy.now)?;
         return Ok(Vec::new());
     }
