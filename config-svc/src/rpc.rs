@@ -5,7 +5,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use catalog::{Catalog, Grant, Merchant, Snapshot};
+use catalog::{Catalog, Denied, Grant, Merchant, Snapshot};
 use host::Platform;
 use model::{Kind, MerchantId};
 use proto::v1;
@@ -200,8 +200,11 @@ impl ConfigService for Rpc {
 async fn authenticate(catalog: &Catalog, metadata: &MetadataMap) -> Result<Grant> {
     let key = catalog::bearer(metadata.get("authorization").map(|value| value.as_bytes()))?;
     // Whatever another config-svc has answered before this call began holds here as well.
-    catalog.freshen().await;
-    Ok(catalog.snapshot().authenticate(key)?)
+    let fresh = catalog.freshen().await;
+    match catalog.snapshot().authenticate(key) {
+        Err(denied) if denied.may_be_old() && !fresh => Err(Denied::Undecided.into()),
+        grant => Ok(grant?),
+    }
 }
 
 fn existing(snapshot: &Snapshot, id: MerchantId) -> Result<&Arc<Merchant>> {

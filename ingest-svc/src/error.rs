@@ -118,12 +118,11 @@ impl Error {
 
     /// Whether a newer configuration than the one that was looked at may say otherwise.
     pub(crate) fn may_be_old(&self) -> bool {
-        matches!(
-            self,
-            Self::Denied(Denied::Unknown { .. } | Denied::Unrecognised)
-                | Self::NoMerchant(_)
-                | Self::NoDataStream { .. }
-        )
+        match self {
+            Self::Denied(denied) => denied.may_be_old(),
+            Self::NoMerchant(_) | Self::NoDataStream { .. } => true,
+            _ => false,
+        }
     }
 }
 

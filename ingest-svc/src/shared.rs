@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catalog::{Catalog, Merchant, Snapshot};
+use catalog::{Catalog, Denied, Merchant, Snapshot};
 use clock::Clock;
 use eventlog::EventLog;
 use model::Lane;
@@ -96,10 +96,12 @@ impl Shared {
         let configured = self.configured();
         match door::open(&configured, setup, authorization) {
             Err(refusal) if refusal.may_be_old() => {
-                self.catalog.freshen().await;
+                let fresh = self.catalog.freshen().await;
                 let configured = self.configured();
-                let session = door::open(&configured, setup, authorization)?;
-                Ok((configured, session))
+                match door::open(&configured, setup, authorization) {
+                    Err(refusal) if refusal.may_be_old() && !fresh => Err(Denied::Undecided.into()),
+                    session => Ok((configured, session?)),
+                }
             }
             session => Ok((configured, session?)),
         }

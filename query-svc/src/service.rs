@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use catalog::Grant;
+use catalog::{Denied, Grant};
 use host::{Platform, Served, Service};
 use metrics::{describe_counter, describe_gauge};
 use model::{MerchantId, Timestamp};
@@ -61,9 +61,14 @@ impl Query {
     ) -> Result<Grant> {
         let key = catalog::bearer(authorization)?;
         let catalog = &self.platform.catalog;
-        if catalog.snapshot().authenticate(key).is_err() || catalog.snapshot().merchant(merchant).is_none() {
-            // It may have been made a moment ago.
-            catalog.freshen().await;
+        let unknown = || {
+            let known = catalog.snapshot();
+            known.authenticate(key).is_err_and(|denied| denied.may_be_old())
+                || known.merchant(merchant).is_none()
+        };
+        // It may have been made a moment ago.
+        if unknown() && !catalog.freshen().await && unknown() {
+            return Err(Denied::Undecided.into());
         }
         let grant = catalog.snapshot().authenticate(key)?;
         grant.read(merchant)?;

@@ -47,10 +47,11 @@ impl Catalog {
     }
 
     /// Returns when what is known here is at least as new as this call, for whoever misses something that may have just
-    /// been made elsewhere. However many ask at a time, the store is looked at once. While it is away, what is known has to
-    /// do; where nobody else changes anything, nothing is newer.
-    pub async fn freshen(&self) {
-        let Some(others) = self.0.others.get() else { return };
+    /// been made elsewhere. However many ask at a time, the store is looked at once. False if the store did not answer in
+    /// time: then what is known holds, and what is not known may be there all the same. Where nobody else changes anything,
+    /// nothing is newer.
+    pub async fn freshen(&self) -> bool {
+        let Some(others) = self.0.others.get() else { return true };
         let asked = Instant::now();
         let look = async {
             let mut looked = others.looked.lock().await;
@@ -58,13 +59,16 @@ impl Catalog {
                 let began = Instant::now();
                 if let Err(error) = self.catch_up(&*others.store).await {
                     tracing::debug!("the configuration cannot be read: {error}");
+                    return false;
                 }
                 *looked = Some(began);
             }
+            true
         };
-        if tokio::time::timeout(LOOK, look).await.is_err() {
+        tokio::time::timeout(LOOK, look).await.unwrap_or_else(|_| {
             tracing::debug!("the configuration could not be read in time");
-        }
+            false
+        })
     }
 
     /// The newest snapshot. It stays as it is for as long as it is held.

@@ -21,6 +21,11 @@ pub enum Denied {
     /// Text that is no key of this installation, nor looks like one.
     #[error("the key is not known here: keys look like hm_w_…, hm_r_… or hm_a_…")]
     Unrecognised,
+    /// What is not known here may have been made elsewhere, and the store does not answer.
+    #[error(
+        "the configuration cannot be read now, and what is asked for is not known yet: try again in a moment"
+    )]
+    Undecided,
     /// The key was revoked.
     #[error("key {id} was revoked at {at}")]
     Revoked {
@@ -67,7 +72,13 @@ impl Denied {
             | Self::Unrecognised
             | Self::Revoked { .. } => Kind::Unauthenticated,
             Self::NotReader { .. } | Self::OtherMerchant { .. } | Self::NotAdmin { .. } => Kind::Forbidden,
+            Self::Undecided => Kind::Unavailable,
         }
+    }
+
+    /// Whether a newer configuration than the one that was looked at may say otherwise.
+    pub fn may_be_old(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::Unrecognised)
     }
 }
 

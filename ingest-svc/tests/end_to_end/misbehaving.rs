@@ -6,6 +6,7 @@ use ingest_svc::Settings;
 use proto::v1::client_frame::Frame as ToServer;
 use proto::v1::{Hit, ServerFrame, Setup};
 use proto::wire::RawClientFrame;
+use store::{Batch, Snapshot, Store};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -202,4 +203,34 @@ async fn open_again(server: &Server, setup: Setup) {
         }
     })
     .await;
+}
+
+/// A store that does not answer.
+struct Away;
+
+#[async_trait::async_trait]
+impl Store for Away {
+    async fn snapshot(&self) -> store::Result<Box<dyn Snapshot>> {
+        Err(store::Error::Unavailable { doing: "open a snapshot", what: "it is away".to_owned() })
+    }
+
+    async fn commit(&self, _: Batch) -> store::Result<()> {
+        Err(store::Error::Unavailable { doing: "commit", what: "it is away".to_owned() })
+    }
+
+    async fn sync(&self) -> store::Result<()> {
+        Ok(())
+    }
+}
+
+/// The key may have been made elsewhere a moment ago: to refuse it for good would end its sender.
+#[tokio::test]
+async fn while_nobody_can_say_whether_a_key_exists_it_is_not_refused_for_good() {
+    let server = Server::start(Default::default()).await;
+    server.catalog.share(std::sync::Arc::new(Away));
+    let unknown = Setup { key: "hm_w_new_secret".to_owned(), ..setup("c") };
+    let status = end_after(&server.channel().await, [ToServer::Setup(unknown)]).await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.message().contains("try again"), "{status:?}");
+    server.client(setup("known")).await;
 }
