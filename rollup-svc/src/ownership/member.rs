@@ -150,7 +150,11 @@ impl Member {
             (0..self.platform.log.partitions()).map(|partition| view.owner(Partition(partition))).collect();
         let mut handing_over = self.workers.ending();
         handing_over.extend(self.ended.keys());
-        let moves = decide(&Seen { me: self.me, members, owners, handing_over });
+        let mut moves = decide(&Seen { me: self.me, members, owners, handing_over });
+        if *self.leaving.borrow() {
+            // That it leaves may not be written yet, so it looks like one of the living to itself.
+            moves.take.clear();
+        }
         self.settled = moves.take.is_empty();
         self.act(&view, moves);
     }

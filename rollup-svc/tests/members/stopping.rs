@@ -53,3 +53,21 @@ async fn what_is_folded_in_part_is_never_committed() {
         cluster.assert_exact(&Appended { distinct: 6, ..Appended::default() }).await;
     }
 }
+
+/// The others, and itself, see it as one of the living: it must not take again what it has given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_takes_nothing_even_if_it_cannot_say_that_it_leaves() {
+    let cluster = Cluster::new(2).await;
+    let mut process = cluster.join(&Settings::default()).await;
+    cluster.shared_as(&[(&process, 2)]).await;
+    let epochs = async || {
+        let view = cluster.view().await;
+        view.leases.values().map(|lease| lease.epoch).collect::<Vec<_>>()
+    };
+    let before = epochs().await;
+    process.store.gate.send_replace(Gate::WithoutBeats);
+    process.drain().await;
+    // Whoever takes a partition raises its epoch.
+    assert_eq!(epochs().await, before);
+    assert!(cluster.view().await.leases.values().all(|lease| lease.owner.is_none()));
+}

@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 /// First byte of the keys of progress records.
 const PROGRESS: u8 = 0x12;
+/// First bytes of the keys of members.
+const MEMBERS: [u8; 2] = [0x16, 1];
 
 /// Notes which records were read.
 pub(crate) struct TappedLog {
@@ -64,6 +66,8 @@ pub(crate) enum Gate {
     Away,
     /// Reads of keys of this family fail.
     WithoutFamily(u8),
+    /// Members cannot write that they live, or leave.
+    WithoutBeats,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,7 +105,7 @@ impl GatedStore {
             _ => false,
         };
         match &*gate.wait_for(|gate| !holds(gate)).await.unwrap() {
-            Gate::Open | Gate::Held { .. } | Gate::WithoutFamily(_) => Ok(()),
+            Gate::Open | Gate::Held { .. } | Gate::WithoutFamily(_) | Gate::WithoutBeats => Ok(()),
             Gate::Away => Err(unavailable()),
         }
     }
@@ -147,6 +151,10 @@ impl Store for GatedStore {
         let passed = self.pass(Call::Commit).await;
         self.waiting.fetch_sub(of_cells.into(), Ordering::SeqCst);
         passed?;
+        let of_members = batch.writes.iter().any(|write| write.key().starts_with(&MEMBERS));
+        if of_members && *self.gate.borrow() == Gate::WithoutBeats {
+            return Err(unavailable());
+        }
         let result = self.inner.commit(batch).await;
         self.refused.fetch_add((of_cells && result.is_err()).into(), Ordering::SeqCst);
         result
