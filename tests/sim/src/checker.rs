@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::{Ledger, Lifetime, Tracked, taken};
+use crate::plan::Faults;
 use crate::reader::{Answers, content, count, micros};
 
 const HOUR_MS: i64 = 3_600_000;
 const PAUSE_MS: i64 = 30 * 60_000;
 
-/// Everything that is wrong with a merchant's numbers; nothing, if all is well. `by_hour` says whether the hours of hits are known: clocks that jump
-/// move them.
-pub(crate) fn check(ledger: &Ledger, merchant: usize, answers: &Answers, by_hour: bool) -> Vec<String> {
+/// Everything that is wrong with a merchant's numbers; nothing, if all is well. Clocks that jump move hits to hours that are not
+/// known.
+pub(crate) fn check(ledger: &Ledger, merchant: usize, answers: &Answers, faults: &Faults) -> Vec<String> {
+    let by_hour = !faults.clock_jumps;
+    let may_have_holes = faults.failing_log || faults.full_disk;
     let mut wrong = Vec::new();
     let mut pages = BTreeMap::<String, (u64, i64)>::new();
     for row in &answers.pages {
@@ -21,9 +24,9 @@ pub(crate) fn check(ledger: &Ledger, merchant: usize, answers: &Answers, by_hour
     let mut counted = Vec::new();
     for (client, life, lived) in ledger.lives_of(merchant) {
         let (hits, value) = pages.remove(&Ledger::page(client, life)).unwrap_or_default();
-        match prefix(lived, hits) {
+        match prefix(lived, hits).map(|prefix| with_holes(lived, prefix, value, may_have_holes)) {
             Ok(prefix) => {
-                let sum: i64 = prefix.iter().map(|hit| hit.micros).sum();
+                let sum = sum(&prefix);
                 if sum != value {
                     let all: Vec<_> = lived.tracked.iter().map(|hit| (hit.micros, hit.refused)).collect();
                     wrong.push(format!(
@@ -58,6 +61,31 @@ fn prefix(lived: &Lifetime, hits: u64) -> Result<Vec<&Tracked>, String> {
         return Err(format!("{hits} hits were counted: at least {least} were acknowledged, and {most} sent"));
     }
     Ok(lived.tracked.iter().filter(|hit| !hit.refused).take(hits as usize).collect())
+}
+
+/// The log may refuse a record and take a later one of the same client. One that comes again sends what is missing; one that
+/// never does leaves a hole behind what was acknowledged. Which hits were counted their value tells: no two sets of so few have
+/// the same.
+fn with_holes<'a>(lived: &'a Lifetime, prefix: Vec<&'a Tracked>, value: i64, may: bool) -> Vec<&'a Tracked> {
+    const MOST: usize = 20;
+    let (sure, open) = lived.tracked.split_at(lived.settled);
+    let sure: Vec<_> = sure.iter().filter(|hit| !hit.refused).collect();
+    let open: Vec<_> = open.iter().filter(|hit| !hit.refused).collect();
+    let missing = value - sum(&sure);
+    if !may || lived.flushed || sum(&prefix) == value || open.len() > MOST {
+        return prefix;
+    }
+    let chosen =
+        |set: u32| open.iter().enumerate().filter(move |(n, _)| set >> n & 1 == 1).map(|(_, hit)| *hit);
+    let found = (0..1u32 << open.len()).find(|&set| {
+        set.count_ones() as usize + sure.len() == prefix.len()
+            && chosen(set).map(|hit| hit.micros).sum::<i64>() == missing
+    });
+    found.map_or(prefix, |set| sure.into_iter().chain(chosen(set)).collect())
+}
+
+fn sum(hits: &[&Tracked]) -> i64 {
+    hits.iter().map(|hit| hit.micros).sum()
 }
 
 type Counted<'a> = (usize, usize, &'a Tracked);

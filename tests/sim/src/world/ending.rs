@@ -44,8 +44,7 @@ impl World {
                 found.lock().is_some()
             });
             if let Some(answers) = found.into_inner() {
-                let by_hour = !self.plan.faults.clock_jumps;
-                wrong = check(&self.common.ledger.lock(), merchant, &answers, by_hour);
+                wrong = check(&self.common.ledger.lock(), merchant, &answers, &self.plan.faults);
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
