@@ -134,6 +134,26 @@ fn files_go_when_their_hits_are_acknowledged_and_the_seq_goes_on() {
     assert_eq!((seqs(&found), found.next), (vec![], pos(100, 3_001)));
 }
 
+/// The file of a hit stays until that hit is acknowledged, also where it is the last one in it.
+#[test]
+fn no_file_goes_before_its_last_hit_is_acknowledged() {
+    let dir = TempDir::new().unwrap();
+    let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
+    // A kilobyte each: more than a file of a mebibyte takes.
+    let rolled = (1..2_000).find(|&seq| {
+        disk.apply(&journal(100, seq..=seq, 0)).unwrap();
+        hit_files(&dir).len() == 2
+    });
+    let last = rolled.unwrap() - 1; // of the first file
+    disk.apply(&journal(100, last + 2..=last + 2, last - 1)).unwrap();
+    drop(disk);
+    let (mut disk, found) = open(dir.path(), &BOOT).unwrap();
+    assert_eq!(seqs(&found), [(100, last), (100, last + 1), (100, last + 2)]);
+    let files = hit_files(&dir).len();
+    disk.apply(&journal(100, last + 3..=last + 3, last)).unwrap();
+    assert_eq!(hit_files(&dir).len(), files - 1, "now it may go");
+}
+
 #[test]
 fn a_wipe_leaves_no_hit_in_the_directory() {
     let dir = TempDir::new().unwrap();
