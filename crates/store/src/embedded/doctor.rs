@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fjall::Readable as _;
+use rustix::fs::{CWD, RenameFlags};
 
 use super::engine::Engine;
 use super::journal::{MARKS, Mark, Walked, walk_all};
@@ -99,22 +100,26 @@ pub fn repair(dir: &Path, aside: &Path, judge: &Judge<'_>, families: &[u8]) -> R
     }
     let kept = rescued(dir, families)?;
     let new = dir.with_extension("new");
-    let moved = || -> io::Result<PathBuf> {
-        fs::create_dir_all(aside)?;
-        let old = aside.join(dir.file_name().unwrap_or_default());
-        fs::rename(dir, &old)?;
-        fs::rename(&new, dir)?;
-        dir.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
-        Ok(old)
-    };
     if new.exists() {
         // Left by a repair that was stopped.
         fs::remove_dir_all(&new).map_err(|error| failed("make anew", dir, &error))?;
     }
     write_anew(&new, &kept)?;
     repaired.taken_over = Some(kept.len() as u64);
-    repaired.aside.push(moved().map_err(|error| failed("make anew", dir, &error))?);
+    repaired.aside.push(swap(dir, &new, aside).map_err(|error| failed("make anew", dir, &error))?);
     Ok(repaired)
+}
+
+/// Puts the new store in the place of the old one, which goes aside. At no time is there none: a server that found none would
+/// make one without merchants.
+fn swap(dir: &Path, new: &Path, aside: &Path) -> io::Result<PathBuf> {
+    disk::make_directory(&disk::System, aside)?;
+    rustix::fs::renameat_with(CWD, dir, CWD, new, RenameFlags::EXCHANGE)?;
+    let old = aside.join(dir.file_name().unwrap_or_default());
+    fs::rename(new, &old)?;
+    File::open(aside)?.sync_all()?;
+    dir.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
+    Ok(old)
 }
 
 /// Takes the directory, which must be there.

@@ -65,7 +65,11 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
     if let Some(path) = &places.log {
         let log = logs::examine(path, &fault::of_record)?;
         examined.findings.extend(log.findings.iter().map(|found| Finding::of_log(found, &folded)));
-        examined.findings.extend(log.partitions.iter().filter_map(|extent| Finding::behind(extent, &folded)));
+        if examined.store.as_ref().is_some_and(|store| store.opened) {
+            examined
+                .findings
+                .extend(log.partitions.iter().filter_map(|extent| Finding::apart(extent, &folded)));
+        }
         examined.log = Some(Log::of(&log.partitions));
         examined.held = Some(log);
     }
@@ -151,15 +155,29 @@ impl Finding {
         }
     }
 
-    /// A log that ends before what was folded of it: new records would be taken for folded ones.
-    fn behind(extent: &logs::Extent, folded: &Folded) -> Option<Self> {
-        let (partition, end) = (extent.partition, extent.records.end);
-        let folded = *folded.get(&partition).filter(|&&folded| folded > end)?;
+    /// A log that does not go on where the store stands: one that ends before that, where new records would be taken for folded
+    /// ones, or one that begins after it.
+    fn apart(extent: &logs::Extent, folded: &Folded) -> Option<Self> {
+        let (partition, records) = (extent.partition, &extent.records);
+        let folded = folded.get(&partition).copied().unwrap_or_default();
+        let (what, lost) = if folded > records.end {
+            let what =
+                format!("it ends before record {}, and is folded up to before record {folded}", records.end);
+            (what, "nothing that was counted; new hits are not counted until it is repaired")
+        } else if folded < records.start {
+            let what = format!(
+                "it begins with record {}, and is folded up to before record {folded}",
+                records.start
+            );
+            (what, "what lies between; all that is there is folded again")
+        } else {
+            return None;
+        };
         Some(Self {
             part: "log",
             place: format!("partition {partition}"),
-            what: format!("it ends before record {end}, and is folded up to before record {folded}"),
-            lost: "nothing that was counted; new hits are not counted until it is repaired".to_owned(),
+            what,
+            lost: lost.to_owned(),
             appended: None,
             damage: true,
         })

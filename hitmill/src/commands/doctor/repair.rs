@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use clock::Clock;
 use eventlog::embedded::doctor::Remedy;
 use keyspace::{fault, record};
-use model::Partition;
+use model::{Partition, Position};
 use rollup_svc::rewind::{self, Place};
 use store::embedded::doctor as stores;
 
@@ -62,8 +62,10 @@ pub(super) async fn repair(settings: &Settings, places: &Places, examined: Exami
 async fn begin_again(settings: &Settings, clock: &Clock, anew: bool) -> anyhow::Result<bool> {
     let platform = host::platform::open(&settings.host.data, settings.backends(), clock.clone()).await?;
     let places = rewind::places(&*platform.store, &*platform.log).await?;
-    let too_old =
-        |place: &Place| place.checkpoint.is_some_and(|checkpoint| checkpoint.read_from < place.first);
+    let too_old = |place: &Place| {
+        let read_from = place.checkpoint.map_or(Position::START, |checkpoint| checkpoint.read_from);
+        read_from < place.first
+    };
     if !anew && !places.iter().any(too_old) {
         return Ok(false);
     }
