@@ -31,6 +31,9 @@ With --repair:
               not enough it is made anew with its merchants, keys and data streams, and all of the log is folded again
   what was damaged is kept, as it was, in a folder damaged-... of the data directory
 
+Make a copy of the data directory first: a repair that is stopped in the middle may do more harm than the damage. And never
+repair with an older hitmill than the one that wrote: to it, what is new is damaged.
+
 Exit codes: 0 nothing is damaged, or all of it was repaired; 1 something is damaged; 2 asked in a wrong way.")]
 pub(crate) struct Doctor {
     /// Repair what is damaged.

@@ -101,8 +101,12 @@ pub fn repair(dir: &Path, aside: &Path, judge: &Judge<'_>, families: &[u8]) -> R
     let kept = rescued(dir, families)?;
     let new = dir.with_extension("new");
     if new.exists() {
-        // Left by a repair that was stopped.
-        fs::remove_dir_all(&new).map_err(|error| failed("make anew", dir, &error))?;
+        // Left by a repair that was stopped: half of a new store, or all of the old one.
+        let what = format!(
+            "{} is left of an earlier repair: move it away and keep it, then repair again",
+            new.display()
+        );
+        return Err(Error::Unavailable { doing: "make the store anew", what });
     }
     write_anew(&new, &kept)?;
     repaired.taken_over = Some(kept.len() as u64);

@@ -111,6 +111,12 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
     assert!(place.starts_with("behind key \\x10\\x00\\x00"), "{place}");
 
     let aside = dir.path().join("aside");
+    // What a repair that was stopped has left may be all that there is of the old store.
+    let left = dir.path().join("store.new");
+    fs::create_dir(&left).unwrap();
+    let refused = repair(&home, &aside, &sound, &[CONFIG]).unwrap_err();
+    assert!(refused.to_string().contains("store.new is left of an earlier repair"), "{refused}");
+    fs::remove_dir(&left).unwrap();
     let repaired = repair(&home, &aside, &sound, &[CONFIG]).unwrap();
     assert_eq!((repaired.taken_over, repaired.aside), (Some(3), vec![aside.join("store")]));
     assert_eq!(everything(&home).await.unwrap(), pairs[1_997..]);
