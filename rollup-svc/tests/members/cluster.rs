@@ -57,7 +57,11 @@ impl Cluster {
     pub(crate) async fn join(&self, settings: &Settings) -> Process {
         let before: BTreeSet<_> = self.view().await.members.into_keys().collect();
         let store = GatedStore::new(Arc::clone(&self.platform.store));
-        let log = Arc::new(TappedLog { inner: Arc::clone(&self.platform.log), seen: Default::default() });
+        let log = Arc::new(TappedLog {
+            inner: Arc::clone(&self.platform.log),
+            seen: Default::default(),
+            clock: None,
+        });
         let drain = CancellationToken::new();
         let platform = Platform {
             log: log.clone(),

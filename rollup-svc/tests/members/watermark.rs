@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use clock::Clock;
-use eventlog::{Chunk, EventLog};
 use keyspace::checkpoint::{self, Checkpoint};
-use model::{Kind, Partition, Position, Timestamp};
+use model::{Kind, Partition, Timestamp};
 use rollup_svc::worker::Worker;
 use rollup_svc::{Settings, rewind};
+
+use crate::taps::TappedLog;
 
 const NOON: i64 = 1_431_864_000_000; // 2015-05-17T12:00:00Z
 
@@ -55,49 +54,14 @@ async fn a_rewind_is_noticed_by_a_flush_that_has_nothing_to_say() {
     assert_eq!(worker.flush(0).await.unwrap_err().kind(), Kind::Conflict);
 }
 
-/// A log that is slow to say where it ends: the clock goes on before the answer is there.
-struct SlowEnd {
-    inner: Arc<dyn EventLog>,
-    clock: Clock,
-}
-
-#[async_trait]
-impl EventLog for SlowEnd {
-    fn partitions(&self) -> u16 {
-        self.inner.partitions()
-    }
-    async fn append(&self, partition: Partition, record: Bytes) -> eventlog::Result<Position> {
-        self.inner.append(partition, record).await
-    }
-    async fn read(&self, partition: Partition, from: Position, max: usize) -> eventlog::Result<Chunk> {
-        self.inner.read(partition, from, max).await
-    }
-    async fn wait(&self, partition: Partition, from: Position) -> eventlog::Result<()> {
-        self.inner.wait(partition, from).await
-    }
-    async fn first(&self, partition: Partition) -> eventlog::Result<Position> {
-        self.inner.first(partition).await
-    }
-    async fn end(&self, partition: Partition) -> eventlog::Result<Position> {
-        let end = self.inner.end(partition).await;
-        self.clock.advance(5_000);
-        end
-    }
-    async fn at_or_after(&self, partition: Partition, time: Timestamp) -> eventlog::Result<Position> {
-        self.inner.at_or_after(partition, time).await
-    }
-    async fn release(&self, partition: Partition, floor: Position) -> eventlog::Result<()> {
-        self.inner.release(partition, floor).await
-    }
-}
-
 /// A hit that is acknowledged while the log is asked is not before that end, and is before the time at which the answer is
 /// there: only what was the time before the question is complete.
 #[tokio::test]
 async fn it_is_the_time_before_the_log_was_asked_for_its_end() {
     let (platform, clock, worker, _dir) = idle().await;
     drop(worker);
-    let log = Arc::new(SlowEnd { inner: Arc::clone(&platform.log), clock: clock.clone() });
+    let inner = Arc::clone(&platform.log);
+    let log = Arc::new(TappedLog { inner, seen: Default::default(), clock: Some(clock.clone()) });
     let platform = host::Platform { log, ..platform };
     clock.advance(60_000);
     let mut worker = Worker::begin(platform.clone(), Settings::default(), Partition(0)).await.unwrap();

@@ -25,8 +25,7 @@ use self::live::Live;
 pub(crate) use self::rows::{Content, content, count, micros};
 use crate::client::Common;
 use crate::net;
-use crate::server::ADMIN_KEY;
-use crate::server::PARTITIONS;
+use crate::server::{ADMIN_KEY, PARTITIONS};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -54,7 +54,7 @@ async fn an_unfinished_start_is_begun_again() {
 
 /// The directory of a store that was not closed, and a copy of it. Commit `n` puts key `n`, `last = n`, and ballast of
 /// very different sizes; none is durable.
-pub(super) async fn crashed() -> (TempDir, TempDir) {
+async fn crashed() -> (TempDir, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for number in 0..COMMITS {
@@ -70,7 +70,7 @@ pub(super) async fn crashed() -> (TempDir, TempDir) {
 }
 
 /// How many commits are there; they must be the first ones, each whole.
-pub(super) async fn commits_in(dir: &Path) -> usize {
+async fn commits_in(dir: &Path) -> usize {
     let store = open(dir);
     let found = store.snapshot().await.unwrap().scan(b"commit/", b"commit0", COMMITS + 1).await.unwrap();
     for (number, (key, _)) in found.iter().enumerate() {
