@@ -8,13 +8,14 @@ mod servers;
 mod settings;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::{describe_gauge, gauge};
 use model::Invalid;
 use proto::v1::WatchRequest;
 use proto::v1::config_service_client::ConfigServiceClient;
 use store::Store;
+use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};

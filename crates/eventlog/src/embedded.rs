@@ -9,6 +9,7 @@ mod files;
 mod frame;
 mod home;
 mod index;
+mod mark;
 mod recovery;
 mod retention;
 mod segment;
@@ -281,7 +282,7 @@ fn ready(
     retention: Retention,
     now: &Now,
 ) -> (Arc<Shared>, Writer) {
-    let Recovered { segments, last: segment, file, last_at } = recovered;
+    let Recovered { segments, last: segment, file, last_at, mark } = recovered;
     let shared = Arc::new(Shared::new(partition, segments, segment.end(), settings.tail_bytes));
     let writer = Writer {
         disk: Arc::clone(&home.disk),
@@ -293,6 +294,7 @@ fn ready(
         now: Arc::clone(now),
         segment,
         file,
+        mark,
         last_at,
         torn: false,
         encoder: Default::default(),

@@ -10,10 +10,12 @@
 
 pub use apart::{Task, all_crash_points, run_all};
 pub use plan::{Faults, Plan};
+pub use repair::all_repairs;
 pub use world::{Report, run};
 
 mod apart;
 mod plan;
+mod repair;
 mod world;
 
 mod client;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use simulation::{Report, Task, all_crash_points, run_all};
+use simulation::{Report, Task, all_crash_points, all_repairs, run_all};
 
 /// Seeds that CI runs: a minute or so of an unoptimised build.
 const SEEDS: std::ops::Range<u64> = 0..300;
@@ -39,5 +39,17 @@ fn a_crash_after_every_single_call_to_disk_and_store_costs_nothing() {
         println!("{} crash points, power cut: {power}", reports.len());
         assert!(reports.len() > 80, "the work has many calls");
         assert!(reports.iter().all(|report| report.ended > 0), "each of them crashes");
+    }
+}
+
+#[test]
+fn a_repair_of_the_log_may_end_after_every_single_call_to_the_disk() {
+    for (power, rounds) in [(false, 1), (true, 20)] {
+        for round in 0..rounds {
+            let calls =
+                all_repairs(power, round).unwrap_or_else(|failure| panic!("round {round}: {failure}"));
+            println!("{calls} ends of a repair, power cut: {power}");
+            assert!(calls > 20, "a repair has many calls");
+        }
     }
 }

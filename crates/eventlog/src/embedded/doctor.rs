@@ -4,6 +4,7 @@
 //! place of each that is lost: every other one keeps its position, so that the store, which says how far it is by
 //! positions, fits the log as before.
 
+mod look;
 mod pieces;
 mod rewrite;
 
@@ -16,7 +17,7 @@ use disk::{Disk, Lock, System};
 use model::{Partition, Timestamp};
 
 use self::pieces::Segments;
-use super::files::{failed, make_directory};
+use super::files::failed;
 use super::home;
 use crate::{Error, Result};
 
@@ -44,6 +45,8 @@ pub struct Extent {
     pub segments: usize,
     /// Bytes of them.
     pub bytes: u64,
+    /// When the oldest record that is kept was appended, or later.
+    pub since: Option<Timestamp>,
     /// Its records, from the first that is kept to above the last.
     pub records: Range<u64>,
 }
@@ -70,8 +73,13 @@ pub struct Finding {
 pub enum Loss {
     /// Nothing: no append returned for these bytes. The next start cuts them off.
     TornTail,
-    /// These records. The fold stops at the first of them until the log is repaired.
+    /// These records, or none but a header that has to be written anew. The fold stops at the first of them until the log is
+    /// repaired.
     Records(Range<u64>),
+    /// Records from this one on; how many there were is not known.
+    From(u64),
+    /// The oldest records, before this one, which retention has not deleted. What is left can be folded.
+    Before(u64),
     /// How many partitions the log has. It does not open until the log is repaired.
     Meta,
 }
@@ -89,59 +97,69 @@ pub struct Remedy<'a> {
     pub now: Timestamp,
 }
 
-/// Looks through the log in `directory`: reads all of it. Nothing is changed.
+/// Looks through the log in `directory`: reads all of it. Nothing is changed, and nobody else can open it while what is given
+/// lives.
+///
+/// Fails if it is not there, is in use, cannot be read, or was written by a later version.
 pub fn examine(directory: &Path, judge: &Judge<'_>) -> Result<Examined> {
-    let disk: Arc<dyn Disk> = Arc::new(System);
+    examine_on(Arc::new(System), directory, judge)
+}
+
+/// The same on any disk.
+pub fn examine_on(disk: Arc<dyn Disk>, directory: &Path, judge: &Judge<'_>) -> Result<Examined> {
     if !disk.exists(directory) {
         let source = io::Error::from(io::ErrorKind::NotFound);
         return Err(failed("look into", directory)(source));
     }
     let lock = home::lock(&*disk, directory)?;
     let (partitions, damage) = partitions(&*disk, directory)?;
-    let meta = |what| Finding {
-        partition: Partition(0),
-        file: directory.join("meta"),
-        offset: 0,
-        what,
-        loss: Loss::Meta,
-        appended: (None, None),
-    };
     let mut findings = Vec::new();
     let mut extents = Vec::new();
     for partition in (0..partitions).map(Partition) {
         let segments = Segments::find(&disk, directory, partition)?;
-        extents.push(segments.look(judge, &mut findings)?);
+        extents.push(look::look(&segments, judge, &mut findings)?);
     }
     // The file is written last: without it and without records, the log was never used, and a start makes it anew.
     if let Some(what) = damage.filter(|_| extents.iter().any(|extent| extent.records.end > 0)) {
-        findings.insert(0, meta(what));
+        findings.insert(0, Finding::of_meta(directory.join("meta"), what));
     }
     Ok(Examined { partitions: extents, findings, disk, path: directory.to_owned(), _lock: lock })
+}
+
+impl Finding {
+    fn of_meta(file: PathBuf, what: String) -> Self {
+        Self { partition: Partition(0), file, offset: 0, what, loss: Loss::Meta, appended: (None, None) }
+    }
 }
 
 impl Examined {
     /// Makes the log one that opens and can be folded to its end. What was damaged goes aside as it is; gives the names of
     /// these files.
+    ///
+    /// A segment is damaged or repaired, whenever the process ends or the power is cut; what is left is repaired when it is
+    /// asked again. The disk needs space for all damaged segments and one more. Fails as the disk does.
     pub fn repair(&self, judge: &Judge<'_>, remedy: &Remedy<'_>) -> Result<Vec<PathBuf>> {
         let mut moved = Vec::new();
         for extent in &self.partitions {
             let partition = extent.partition;
             let folded = remedy.folded.get(usize::from(partition.0)).copied().unwrap_or_default();
-            let lost = self
-                .findings
-                .iter()
-                .any(|finding| finding.partition == partition && matches!(finding.loss, Loss::Records(_)));
-            if !lost && folded <= extent.records.end {
+            let lost = |finding: &Finding| finding.partition == partition && finding.loss.is_of_records();
+            if !self.findings.iter().any(lost) && folded <= extent.records.end {
                 continue;
             }
             let segments = Segments::find(&self.disk, &self.path, partition)?;
-            make_directory(&*self.disk, &remedy.aside.join(segments.directory_name()))?;
             moved.extend(rewrite::rewrite(&segments, judge, remedy, folded)?);
         }
         if self.findings.iter().any(|finding| finding.loss == Loss::Meta) {
             home::write_meta(&*self.disk, &self.path, self.partitions.len() as u16)?;
         }
         Ok(moved)
+    }
+}
+
+impl Loss {
+    fn is_of_records(&self) -> bool {
+        matches!(self, Self::Records(_) | Self::From(_) | Self::Before(_))
     }
 }
 
@@ -157,7 +175,7 @@ fn partitions(disk: &dyn Disk, directory: &Path) -> Result<(u16, Option<String>)
         Err(error) if error.kind() == io::ErrorKind::NotFound => "it is missing".to_owned(),
         Err(error) => return Err(failed("read", &meta)(error)),
     };
-    let there =
-        (0..u16::MAX).take_while(|&number| disk.exists(&home::directory(directory, Partition(number))));
-    Ok((there.count() as u16, Some(what)))
+    let names = disk.list(directory).map_err(failed("list", directory))?;
+    let numbers = names.iter().filter_map(|name| home::partition_of(name));
+    Ok((numbers.map(|partition| partition.0 + 1).max().unwrap_or_default(), Some(what)))
 }

@@ -91,6 +91,21 @@ impl Head {
         })
     }
 
+    /// The seed with which the head at the start of `bytes` was written, if it is one.
+    pub(super) fn seed(bytes: &[u8]) -> Option<u32> {
+        let head = bytes.get(..HEAD_BYTES)?;
+        let crc = u32::from_le_bytes(head[MAGIC.len()..CHECKED_FROM].try_into().ok()?);
+        // A crc is a chain of steps, one for each byte, and each can be taken back: its top byte says which entry of the table
+        // was added, and that entry's index which byte was shifted out. The table is what the crc makes of one zero.
+        let table = |index: u32| !crc32c::crc32c_append(!index, &[0]);
+        let mut state = !crc;
+        for &byte in head[CHECKED_FROM..].iter().rev() {
+            let index = (0..=0xff).find(|&index| table(index) >> 24 == state >> 24)?;
+            state = (state ^ table(index)) << 8 | (index ^ u32::from(byte));
+        }
+        Some(!state)
+    }
+
     /// Whether `payload` is what was written.
     pub(super) fn fits(&self, payload: &[u8]) -> bool {
         crc32c::crc32c(payload) == self.payload_crc
@@ -202,6 +217,7 @@ mod tests {
             let head = Head::parse(&frame, seed).unwrap();
             prop_assert_eq!((head.entry, head.group, head.appended_at), (7, 5, Timestamp(-3)));
             prop_assert_eq!(head.frame_bytes(), frame.len() as u64);
+            prop_assert_eq!(Head::seed(&frame), Some(seed));
             prop_assert!(frame.len() <= HEAD_BYTES + record.len(), "never larger than raw");
             prop_assert_eq!(head.unpack(&frame[HEAD_BYTES..]).unwrap(), record);
         }

@@ -6,6 +6,7 @@
 //! p00000/     segments of partition 0
 //! ```
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,6 +69,12 @@ impl Home {
 /// Where the segments of a partition are.
 pub(super) fn directory(log: &Path, partition: Partition) -> PathBuf {
     log.join(format!("p{:05}", partition.0))
+}
+
+/// The partition whose directory has this name.
+pub(super) fn partition_of(name: &OsStr) -> Option<Partition> {
+    let digits = name.to_str()?.strip_prefix('p').filter(|digits| digits.len() == 5)?;
+    digits.parse().ok().filter(|&number| number < u16::MAX).map(Partition)
 }
 
 /// Writes the meta file, durably and as a whole.

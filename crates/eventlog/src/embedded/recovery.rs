@@ -12,6 +12,7 @@ use model::{Partition, Timestamp};
 
 use super::files::{damaged, failed, segment_firsts, segment_path, sync_directory};
 use super::index::Place;
+use super::mark::Mark;
 use super::segment::{HEADER_BYTES, Segment};
 use super::walk::Walk;
 use crate::{Error, Result};
@@ -29,6 +30,8 @@ pub(super) struct Recovered {
     pub(super) file: Box<dyn File>,
     /// When the last record was appended; no later record may say an earlier time.
     pub(super) last_at: Timestamp,
+    /// Where it is noted how far it is durable.
+    pub(super) mark: Box<dyn File>,
 }
 
 /// Opens the segments of a partition. One without any is right only while the log is being made (`fresh`).
@@ -40,14 +43,22 @@ pub(super) fn recover(
     now: Timestamp,
 ) -> Result<Recovered> {
     let firsts = segment_firsts(&**disk, directory)?;
+    let durable = Mark::read(&**disk, directory)?;
     let Some((&last, sealed)) = firsts.split_last() else {
         if !fresh {
             let place = directory.display().to_string();
             return Err(Error::Corrupt { place, what: "it has no segment at all".to_owned() });
         }
+        let mark = Mark::open(&**disk, directory)?;
         let (segment, file) = Segment::create(disk, directory, partition, 0, now)?;
         let last = Arc::new(segment);
-        return Ok(Recovered { segments: VecDeque::from([Arc::clone(&last)]), last, file, last_at: now });
+        return Ok(Recovered {
+            segments: VecDeque::from([Arc::clone(&last)]),
+            last,
+            file,
+            last_at: now,
+            mark,
+        });
     };
     let mut segments = VecDeque::with_capacity(firsts.len());
     for (&first, &end) in sealed.iter().zip(&firsts[1..]) {
@@ -58,9 +69,10 @@ pub(super) fn recover(
     }
     let (segment, file, last_at) = match open_last(disk, directory, partition, last)? {
         Some((segment, file)) => {
-            let last_at = scan(&segment, &*file)?;
+            let last_at = scan(&segment, &*file, durable)?;
             (segment, file, last_at)
         }
+        None if last < durable.end => return Err(missing(directory, last, durable)),
         None => {
             // The segment was never finished, so it has no record. Its time must still not be before its elder's.
             tracing::warn!(file = %segment_path(directory, last).display(), "made a segment anew that was never finished");
@@ -71,10 +83,17 @@ pub(super) fn recover(
     };
     // The last process may have been killed before its sync: what is read from here on must be as durable as any other.
     file.sync_all().map_err(failed("sync", segment.path()))?;
+    let mark = Mark::open(&**disk, directory)?;
     sync_directory(&**disk, directory)?;
     let last = Arc::new(segment);
     segments.push_back(Arc::clone(&last));
-    Ok(Recovered { segments, last, file, last_at })
+    Ok(Recovered { segments, last, file, last_at, mark })
+}
+
+/// Records up to `end` are there, and more were acknowledged.
+fn missing(place: &Path, end: u64, durable: Mark) -> Error {
+    let what = format!("record {} was acknowledged, and it ends before record {end}", durable.end - 1);
+    Error::Corrupt { place: place.display().to_string(), what }
 }
 
 /// The last segment with all its bytes, or nothing if the process ended while it was making it.
@@ -97,7 +116,7 @@ fn open_last(
 }
 
 /// Checks every record of the last segment, cuts off a torn tail, and gives the time of the last record.
-fn scan(segment: &Segment, file: &dyn File) -> Result<Timestamp> {
+fn scan(segment: &Segment, file: &dyn File, durable: Mark) -> Result<Timestamp> {
     let header = segment.header(file)?;
     let bytes = segment.bytes();
     let start = Place { entry: segment.first(), offset: HEADER_BYTES as u64 };
@@ -108,7 +127,7 @@ fn scan(segment: &Segment, file: &dyn File) -> Result<Timestamp> {
         let head = match walk.head().and_then(|head| walk.check(&head).map(|()| head)) {
             Ok(head) => head,
             Err(Error::Corrupt { what, .. }) => {
-                cut(segment, file, &mut walk, &what)?;
+                cut(segment, file, &mut walk, durable, &what)?;
                 break;
             }
             Err(error) => return Err(error),
@@ -118,15 +137,25 @@ fn scan(segment: &Segment, file: &dyn File) -> Result<Timestamp> {
         walk.step(&head);
     }
     let Place { entry, offset } = walk.place();
+    if entry < durable.end {
+        return Err(missing(segment.path(), entry, durable));
+    }
     segment.extend(places.into_iter(), entry, offset);
     Ok(last_at)
 }
 
 /// Cuts the segment off at a record that does not fit, unless that record had been durable once.
-fn cut(segment: &Segment, file: &dyn File, walk: &mut Walk<'_>, what: &str) -> Result<()> {
-    let Place { offset, .. } = walk.place();
-    if walk.was_durable()? {
-        let what = format!("{what}, and later flushes follow it: this is damage and not a torn tail");
+fn cut(segment: &Segment, file: &dyn File, walk: &mut Walk<'_>, durable: Mark, what: &str) -> Result<()> {
+    let Place { entry, offset } = walk.place();
+    let proof = if entry < durable.end {
+        "it was acknowledged"
+    } else if walk.was_durable()? {
+        "later flushes follow it"
+    } else {
+        ""
+    };
+    if !proof.is_empty() {
+        let what = format!("{what}, and {proof}: this is damage and not a torn tail");
         return Err(damaged(segment.path(), offset, what));
     }
     let dropped = segment.bytes() - offset;

@@ -14,9 +14,16 @@ pub(super) struct Retention {
 
 impl Retention {
     /// Deletes whole segments, oldest first, that lie below the floor and are older, or more, than is kept. The segment
-    /// that is written to stays. Called by the writer only, which is the one who changes the list of segments.
-    pub(super) fn enforce(self, shared: &Shared, now: Timestamp) -> Result<()> {
-        while let Some(oldest) = self.outlived(shared, now)? {
+    /// that is written to stays. Called by the writer only, which is the one who changes the list of segments. `note` makes
+    /// durable from which record on they are kept, so that what is missing later was not deleted here.
+    pub(super) fn enforce(
+        self,
+        shared: &Shared,
+        now: Timestamp,
+        note: impl Fn(u64) -> Result<()>,
+    ) -> Result<()> {
+        while let Some((oldest, next)) = self.outlived(shared, now)? {
+            note(next)?;
             // It leaves the list before its file goes, so that a reader finds either the record or that it is gone.
             let Some(segment) = shared.segments.write().pop_front() else { break };
             if let Err(error) = segment.delete() {
@@ -29,8 +36,8 @@ impl Retention {
         Ok(())
     }
 
-    /// The first entry of the oldest segment, if it is to be deleted.
-    fn outlived(self, shared: &Shared, now: Timestamp) -> Result<Option<u64>> {
+    /// The first entry of the oldest segment, if it is to be deleted, and of the one behind it.
+    fn outlived(self, shared: &Shared, now: Timestamp) -> Result<Option<(u64, u64)>> {
         let segments = shared.segments.read();
         let (Some(oldest), Some(next)) = (segments.front(), segments.get(1)) else {
             return Ok(None);
@@ -46,6 +53,6 @@ impl Retention {
             Some(kept) => now.millis_since(next.created_at()?) > kept,
             None => false,
         };
-        Ok((too_old || too_many()).then(|| oldest.first()))
+        Ok((too_old || too_many()).then(|| (oldest.first(), next.first())))
     }
 }

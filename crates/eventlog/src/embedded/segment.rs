@@ -20,18 +20,16 @@ use model::{Partition, Position, Timestamp};
 use parking_lot::Mutex;
 
 use super::files::{damaged, failed, segment_path, sync_directory};
-use super::frame::Head;
 use super::index::{Index, Place};
 use super::walk::Walk;
 use super::window::Window;
-use crate::{Entry, Result};
+use crate::{Entry, Error, Result};
 
 /// Bytes of a segment before its first frame.
 pub(super) const HEADER_BYTES: usize = 36;
 
 const MAGIC: [u8; 8] = *b"hitm.log";
 const FORMAT: u16 = 1;
-const CREATED_AT: usize = 24;
 const CHECKED_BYTES: usize = 32;
 /// Read at once when only heads are wanted: a few small records, or the head of a large one.
 const HEADS_AHEAD: usize = 4 * 1024;
@@ -152,8 +150,7 @@ impl Segment {
         }
         let mut window = Window::new(file, HEADER_BYTES as u64, HEADER_BYTES);
         let bytes = window.at(0, HEADER_BYTES).map_err(failed("read", &self.path))?;
-        let header =
-            parse_header(bytes, self.partition, self.first).map_err(|what| damaged(&self.path, 0, what))?;
+        let header = parse_header(&self.path, bytes, self.partition, self.first)?;
         Ok(*self.header.get_or_init(|| header))
     }
 
@@ -249,29 +246,12 @@ pub(super) fn header_crc(header: &[u8; HEADER_BYTES]) -> u32 {
     (&header[CHECKED_BYTES..]).get_u32_le()
 }
 
-/// The seed of the frames of a segment, from the start of its file, and what is wrong with its header, if anything is.
-///
-/// The seed is the checksum of the header. One that does not fit is still the seed if it is the header that changed; else the
-/// checksum of what the header should say is. A first frame tells.
-pub(super) fn seed_of(bytes: &[u8], partition: Partition, first: u64) -> Option<(u32, Option<String>)> {
-    let what = match parse_header(bytes, partition, first) {
-        Ok(header) => return Some((header.seed, None)),
-        Err(what) => what,
-    };
-    let (header, frame) = (bytes.get(..HEADER_BYTES)?, &bytes[HEADER_BYTES..]);
-    let created_at = Timestamp((&header[CREATED_AT..CHECKED_BYTES]).get_i64_le());
-    let stored = (&header[CHECKED_BYTES..]).get_u32_le();
-    let computed = header_crc(&encode_header(partition, first, created_at));
-    let seed = [stored, computed].into_iter().find(|&seed| Head::parse(frame, seed).is_ok())?;
-    Some((seed, Some(what)))
-}
-
-fn parse_header(bytes: &[u8], partition: Partition, first: u64) -> std::result::Result<Header, String> {
+fn parse_header(path: &Path, bytes: &[u8], partition: Partition, first: u64) -> Result<Header> {
     let Some(mut header) = bytes.get(..HEADER_BYTES) else {
-        return Err("the header is cut off".to_owned());
+        return Err(damaged(path, 0, "the header is cut off"));
     };
     if header[..MAGIC.len()] != MAGIC {
-        return Err("it does not start as a segment does".to_owned());
+        return Err(damaged(path, 0, "it does not start as a segment does"));
     }
     let crc = crc32c::crc32c(&header[..CHECKED_BYTES]);
     header.advance(MAGIC.len());
@@ -279,15 +259,17 @@ fn parse_header(bytes: &[u8], partition: Partition, first: u64) -> std::result::
     header.advance(size_of::<u32>());
     let (own_first, created_at) = (header.get_u64_le(), Timestamp(header.get_i64_le()));
     if header.get_u32_le() != crc {
-        return Err("the checksum of its header does not fit".to_owned());
+        return Err(damaged(path, 0, "the checksum of its header does not fit"));
     }
+    // Not damage: nothing may be repaired that a later version wrote.
     if format != FORMAT {
-        return Err(format!("its format is {format}: this version reads format {FORMAT}"));
+        let what = format!("{} is of format {format}: this version reads format {FORMAT}", path.display());
+        return Err(Error::Mismatch { what });
     }
     if (own_partition, own_first) != (partition.0, first) {
-        return Err(format!(
-            "it is the segment of partition {own_partition} that starts with record {own_first}"
-        ));
+        let what =
+            format!("it is the segment of partition {own_partition} that starts with record {own_first}");
+        return Err(damaged(path, 0, what));
     }
     Ok(Header { created_at, seed: crc })
 }

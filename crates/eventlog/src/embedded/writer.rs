@@ -14,6 +14,7 @@ use super::Now;
 use super::files::{failed, segment_path};
 use super::frame::{Encoder, HEAD_BYTES, Stamp};
 use super::index::Place;
+use super::mark::Mark;
 use super::retention::Retention;
 use super::segment::Segment;
 use super::shared::Shared;
@@ -52,6 +53,8 @@ pub(super) struct Writer {
     /// The last segment and its file.
     pub(super) segment: Arc<Segment>,
     pub(super) file: Box<dyn File>,
+    /// Where it is noted how far the partition is durable.
+    pub(super) mark: Box<dyn File>,
     /// The time of the last record: the clock may go back, the log does not.
     pub(super) last_at: Timestamp,
     /// Bytes of a failed write may be behind the durable ones.
@@ -128,6 +131,7 @@ impl Writer {
             }
         };
         self.sync();
+        self.note(self.segment.end() + run.stamps.len() as u64);
         self.publish(run, group);
         Ok(())
     }
@@ -170,6 +174,15 @@ impl Writer {
         }
         metrics::counter!("hitmill_log_fsyncs_total").increment(1);
         metrics::histogram!("hitmill_log_fsync_seconds").record(started.elapsed());
+    }
+
+    /// Notes that everything before `end` is durable. Before it is acknowledged, so that what was is noted, too.
+    fn note(&self, end: u64) {
+        let mark = Mark { first: self.shared.first(), end };
+        // Without it less is known about damage, and nothing is lost.
+        if let Err(error) = mark.write(&*self.mark) {
+            tracing::warn!(partition = %self.shared.partition, %error, "failed to note how far the log is durable");
+        }
     }
 
     /// Shows durable records to the readers, then tells those who wait for them.
@@ -227,7 +240,13 @@ impl Writer {
     }
 
     fn retain(&self) -> Result<()> {
-        self.retention.enforce(&self.shared, (self.now)())
+        let note = |first| {
+            let noted = Mark { first, end: self.shared.end() }.write(&*self.mark);
+            noted
+                .and_then(|()| self.mark.sync_data())
+                .map_err(failed("note what is kept of", &self.directory))
+        };
+        self.retention.enforce(&self.shared, (self.now)(), note)
     }
 
     fn tick(&mut self) -> Timestamp {

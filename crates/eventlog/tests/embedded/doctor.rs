@@ -9,7 +9,7 @@ use eventlog::{EventLog, Result};
 use model::Timestamp;
 use proptest::prelude::*;
 
-use super::{a_file_each, append, copy, noise, one_file, open, read_from, segment};
+use super::{a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment};
 
 const FILLER: &[u8] = b"lost";
 
@@ -44,6 +44,7 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 fn lost(findings: &[Finding]) -> Vec<(u64, u64)> {
     let lost = |finding: &Finding| match &finding.loss {
         Loss::Records(records) => Some((records.start, records.end)),
+        Loss::From(first) => Some((*first, u64::MAX)),
         _ => None,
     };
     findings.iter().filter_map(lost).collect()
@@ -109,6 +110,7 @@ async fn a_torn_tail_is_no_loss() {
     let home = tempfile::tempdir().unwrap();
     written(home.path(), &one_file(), &[noise(1, 60), noise(2, 60)]).await;
     change(&segment(home.path(), 0), |bytes| bytes.truncate(bytes.len() - 7));
+    forget_mark(home.path());
     let Examined { findings, .. } = look(home.path());
     let [finding] = &findings[..] else { panic!("{findings:?}") };
     assert_eq!((finding.offset, &finding.loss), (36 + 48 + 60, &Loss::TornTail));
@@ -165,18 +167,83 @@ async fn records_that_were_folded_are_not_given_to_others() {
     assert_eq!(read_from(&log, 2).await.unwrap(), [FILLER, b"new"]);
 }
 
+/// Also if one of their directories is gone.
 #[tokio::test]
 async fn the_number_of_partitions_is_found_again() {
     let home = tempfile::tempdir().unwrap();
     let settings = Settings { partitions: 3, ..one_file() };
     written(home.path(), &settings, &[noise(1, 60)]).await;
     fs::remove_file(home.path().join("meta")).unwrap();
+    fs::remove_dir_all(home.path().join("p00001")).unwrap();
     let examined = look(home.path());
     assert_eq!(examined.partitions.len(), 3);
-    assert!(matches!(&examined.findings[..], [finding] if finding.loss == Loss::Meta), "{examined:?}");
+    let losses: Vec<_> = examined.findings.iter().map(|finding| finding.loss.clone()).collect();
+    assert_eq!(losses, [Loss::Meta, Loss::From(0)]);
     drop(examined);
     repair(home.path(), &home.path().join("aside"), 0);
+    assert_eq!(look(home.path()).findings, []);
     assert_eq!(records(home.path(), &settings).await.unwrap(), [noise(1, 60)]);
+}
+
+/// A bad page over the header and the first records: the others say themselves what the header's checksum was.
+#[tokio::test]
+async fn a_segment_without_header_is_read_from_its_frames() {
+    let home = tempfile::tempdir().unwrap();
+    let written_records: Vec<_> = (0..4).map(|n| noise(n, 60)).collect();
+    written(home.path(), &one_file(), &written_records).await;
+    change(&segment(home.path(), 0), |bytes| bytes[..100].fill(0));
+    assert_eq!(lost(&look(home.path()).findings), [(0, 0), (0, 1)]);
+    repair(home.path(), &home.path().join("aside"), 0);
+    let mut expected = to_bytes(&written_records);
+    expected[0] = FILLER.into();
+    assert_eq!(records(home.path(), &one_file()).await.unwrap(), expected);
+}
+
+/// What retention has not deleted, and what was acknowledged last, is missed.
+#[tokio::test]
+async fn the_first_and_the_last_segment_are_missed() {
+    let home = tempfile::tempdir().unwrap();
+    let written_records: Vec<_> = (0..4).map(|n| noise(n, 60)).collect();
+    written(home.path(), &a_file_each(), &written_records).await;
+    fs::remove_file(segment(home.path(), 0)).unwrap();
+    fs::remove_file(segment(home.path(), 3)).unwrap();
+    let Examined { findings, partitions, .. } = look(home.path());
+    let losses: Vec<_> = findings.iter().map(|finding| finding.loss.clone()).collect();
+    assert_eq!((losses, partitions[0].records.clone()), (vec![Loss::Before(1), Loss::Records(3..4)], 1..4));
+    repair(home.path(), &home.path().join("aside"), 0);
+    assert_eq!(look(home.path()).findings, []);
+    let log = open(home.path(), &a_file_each()).unwrap();
+    let expected: [&[u8]; 3] = [&written_records[1], &written_records[2], FILLER];
+    assert_eq!(read_from(&log, 1).await.unwrap(), expected);
+}
+
+/// With all segments gone, it goes on where it was, and with nothing for those who have not read that far.
+#[tokio::test]
+async fn a_partition_without_segments_goes_on_where_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path(), &one_file(), &[noise(1, 60), noise(2, 60), noise(3, 60)]).await;
+    fs::remove_file(segment(home.path(), 0)).unwrap();
+    let examined = look(home.path());
+    assert_eq!(examined.findings[0].loss, Loss::From(0));
+    drop(examined);
+    repair(home.path(), &home.path().join("aside"), 2);
+    assert_eq!(look(home.path()).findings, []);
+    let log = open(home.path(), &one_file()).unwrap();
+    assert_eq!(read_from(&log, 2).await.unwrap(), [FILLER]);
+    assert_eq!(append(&log, "new").await, 3);
+}
+
+#[tokio::test]
+async fn a_later_format_is_no_damage() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path(), &one_file(), &[noise(1, 60)]).await;
+    change(&segment(home.path(), 0), |bytes| {
+        bytes[8] = 2;
+        let crc = crc32c::crc32c(&bytes[..32]);
+        bytes[32..36].copy_from_slice(&crc.to_le_bytes());
+    });
+    let error = examine(home.path(), &sound).unwrap_err();
+    assert!(error.to_string().ends_with("is of format 2: this version reads format 1"), "{error}");
 }
 
 #[tokio::test]

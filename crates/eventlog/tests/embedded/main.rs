@@ -8,6 +8,7 @@ mod damage;
 mod disk_full;
 mod doctor;
 mod golden;
+mod mark;
 mod model_based;
 mod opening;
 mod retention;
@@ -68,6 +69,11 @@ fn copy(from: &Path, to: &Path) {
         let path = file.unwrap().path();
         std::fs::copy(&path, to.join("p00000").join(path.file_name().unwrap())).unwrap();
     }
+}
+
+/// What a cut of the power may leave: it is not said how far the log was durable, so that its tail may be torn.
+fn forget_mark(directory: &Path) {
+    std::fs::remove_file(directory.join("p00000/durable")).unwrap();
 }
 
 async fn append(log: &EmbeddedLog, record: impl Into<Bytes>) -> u64 {

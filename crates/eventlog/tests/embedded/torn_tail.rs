@@ -9,7 +9,7 @@ use eventlog::embedded::EmbeddedLog;
 use model::Timestamp;
 
 use super::watched::Watched;
-use super::{a_file_each, append, copy, noise, one_file, open, read_from, segment};
+use super::{a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment};
 
 /// Records of the test, and where each of them ends in the file.
 async fn written(home: &Path) -> (Vec<Vec<u8>>, Vec<u64>) {
@@ -46,6 +46,7 @@ async fn cut_at_every_byte() {
     for cut in ends[1]..=ends[4] {
         let copied = copies.path().join(cut.to_string());
         copy(home.path(), &copied);
+        forget_mark(&copied);
         fs::File::options().write(true).open(segment(&copied, 0)).unwrap().set_len(cut).unwrap();
 
         let whole = ends.iter().filter(|end| **end <= cut).count();
@@ -86,6 +87,7 @@ async fn a_flipped_bit_in_the_last_record() {
     let mut file = fs::read(segment(home.path(), 0)).unwrap();
     file[ends[4] as usize - 1] ^= 4;
     fs::write(segment(home.path(), 0), file).unwrap();
+    forget_mark(home.path());
     let log = open(home.path(), &one_file()).unwrap();
     assert_eq!(read_from(&log, 0).await.unwrap(), records[..4]);
     assert_eq!(append(&log, "after").await, 4);
@@ -104,6 +106,7 @@ async fn a_segment_that_was_never_finished() {
     for (number, left) in (0..=36).map(|len| header[..len].to_vec()).chain([vec![0; 36]]).enumerate() {
         let copied = copies.path().join(number.to_string());
         copy(home.path(), &copied);
+        forget_mark(&copied);
         fs::write(segment(&copied, 1), left).unwrap();
         let log = open(&copied, &a_file_each()).unwrap();
         assert_eq!(append(&log, "again").await, 1);

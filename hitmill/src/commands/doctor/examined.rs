@@ -128,23 +128,35 @@ impl Finding {
     fn of_log(found: &logs::Finding, folded: &Folded) -> Self {
         let partition = found.partition;
         let folded = folded.get(&partition).copied().unwrap_or_default();
+        let known = |end: u64| match end <= folded {
+            true => ", counted already: only a fold of the log from its start would lose it",
+            false => "",
+        };
         let lost = match &found.loss {
             logs::Loss::TornTail => "nothing: it was never acknowledged".to_owned(),
             logs::Loss::Meta => "nothing: it is found again".to_owned(),
-            logs::Loss::Records(records) if records.is_empty() => "nothing that is known of".to_owned(),
+            logs::Loss::Records(records) if records.is_empty() => "nothing: it is written anew".to_owned(),
             logs::Loss::Records(records) => {
                 let which = match records.end - records.start {
                     1 => format!("record {}", records.start),
                     _ => format!("records {} to {}", records.start, records.end - 1),
                 };
-                let known = match records.end <= folded {
-                    true => ", counted already: only a fold of the log from its start would lose it",
-                    false => "",
-                };
-                format!("{which} of partition {partition}{known}")
+                format!("{which} of partition {partition}{}", known(records.end))
+            }
+            logs::Loss::From(first) => {
+                format!(
+                    "all records of partition {partition} from {first} on; how many there were is not known"
+                )
+            }
+            logs::Loss::Before(first) => {
+                format!("all records of partition {partition} before {first}{}", known(*first))
             }
         };
-        let lossy = matches!(&found.loss, logs::Loss::Records(records) if !records.is_empty());
+        let lossy = match &found.loss {
+            logs::Loss::TornTail | logs::Loss::Meta => false,
+            logs::Loss::Records(records) => !records.is_empty(),
+            logs::Loss::From(_) | logs::Loss::Before(_) => true,
+        };
         Self {
             part: "log",
             place: format!("{} at offset {}", found.file.display(), found.offset),

@@ -4,11 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, File, Mode};
-use model::Timestamp;
+use model::{Partition, Timestamp};
 
 use super::super::files::{failed, make_directory, segment_path, sync_directory};
 use super::super::frame::{Encoder, Stamp};
-use super::super::segment::{HEADER_BYTES, Segment as Kept, encode_header, header_crc};
+use super::super::mark::Mark;
+use super::super::segment::{HEADER_BYTES, encode_header, header_crc};
 use super::pieces::{Piece, Segments};
 use super::{Judge, Loss, Remedy};
 use crate::Result;
@@ -22,23 +23,34 @@ pub(super) fn rewrite(
     remedy: &Remedy<'_>,
     folded: u64,
 ) -> Result<Vec<PathBuf>> {
-    let Segments { disk, partition, directory, firsts } = segments;
+    let Segments { disk, partition, directory, firsts, durable } = segments;
     if firsts.is_empty() {
+        // From where its readers are to where it was.
+        let end = folded.max(durable.end);
+        let first = folded.clamp(durable.first, end);
         make_directory(&**disk, directory)?;
-        Kept::create(disk, directory, *partition, folded, remedy.now)?;
+        let path = segment_path(directory, first);
+        let mut writer =
+            Writer::new(&**disk, &path, *partition, remedy, Start { entry: first, made: remedy.now })?;
+        writer.fill(end)?;
+        writer.finish()?;
+        note(segments, Mark { first, end })?;
         return Ok(Vec::new());
     }
     let aside = remedy.aside.join(segments.directory_name());
+    let mut end = 0;
     let mut moved = Vec::new();
     let mut last_at = None;
     for (index, &first) in firsts.iter().enumerate() {
-        let mut segment = segments.open(index)?;
+        let segment = segments.open(index)?;
         let (mut damaged, mut first_at, before) = (false, None, last_at);
-        let end = segment.walk(judge, &mut |piece, said| {
-            damaged |= said.is_some_and(|(_, _, loss)| loss != Loss::TornTail);
-            if let Piece::Good(head, _) = piece {
-                first_at.get_or_insert(head.appended_at);
-                last_at = Some(head.appended_at);
+        end = segment.walk(judge, &mut |piece| {
+            match piece {
+                Piece::Good(head, _) => {
+                    first_at.get_or_insert(head.appended_at);
+                    last_at = Some(head.appended_at);
+                }
+                Piece::Flaw(_, flaw) => damaged |= flaw.loss != Loss::TornTail,
             }
             Ok(())
         })?;
@@ -47,19 +59,19 @@ pub(super) fn rewrite(
         if !damaged && !behind {
             continue;
         }
-        let path = segment_path(directory, first);
+        let path = segments.path(index);
         let new = path.with_extension("log.new");
-        let made = first_at.or(before).unwrap_or(remedy.now);
-        let header = encode_header(*partition, first, made);
-        let mut writer = Writer::new(&**disk, &new, &header, remedy.filler, Start { entry: first, made })?;
-        segment.walk(judge, &mut |piece, _| match piece {
+        let made = first_at.or(before).or_else(|| segments.made(index + 1)).unwrap_or(remedy.now);
+        let mut writer = Writer::new(&**disk, &new, *partition, remedy, Start { entry: first, made })?;
+        segment.walk(judge, &mut |piece| match piece {
             Piece::Good(head, record) => writer.push(head.group, head.appended_at, &record),
-            Piece::Lost(records) => writer.fill(records.end),
+            Piece::Flaw(records, _) => writer.fill(records.end),
         })?;
         if last {
             writer.fill(folded)?;
         }
         writer.finish()?;
+        make_directory(&**disk, &aside)?;
         let kept = aside.join(path.file_name().unwrap_or_default());
         copy(&**disk, &path, &kept)?;
         sync_directory(&**disk, &aside)?;
@@ -67,7 +79,18 @@ pub(super) fn rewrite(
         sync_directory(&**disk, directory)?;
         moved.push(kept);
     }
+    note(segments, Mark { first: firsts[0], end: end.max(folded) })?;
     Ok(moved)
+}
+
+/// Makes known how far the partition is durable now.
+fn note(segments: &Segments, mark: Mark) -> Result<()> {
+    let Segments { disk, directory, .. } = segments;
+    let file = Mark::open(&**disk, directory)?;
+    mark.write(&*file)
+        .and_then(|()| file.sync_all())
+        .map_err(failed("note what is durable of", directory))?;
+    sync_directory(&**disk, directory)
 }
 
 /// Where a segment begins.
@@ -92,18 +115,19 @@ impl<'a> Writer<'a> {
     fn new(
         disk: &dyn Disk,
         path: &'a Path,
-        header: &[u8; HEADER_BYTES],
-        filler: &'a [u8],
+        partition: Partition,
+        remedy: &Remedy<'a>,
         Start { entry, made }: Start,
     ) -> Result<Self> {
+        let header = encode_header(partition, entry, made);
         let file = disk.open(path, Mode::Create).map_err(failed("create", path))?;
-        file.write_all_at(header, 0).map_err(failed("write", path))?;
+        file.write_all_at(&header, 0).map_err(failed("write", path))?;
         Ok(Self {
             file,
             path,
-            filler,
+            filler: remedy.filler,
             encoder: Encoder::default(),
-            seed: header_crc(header),
+            seed: header_crc(&header),
             offset: HEADER_BYTES as u64,
             entry,
             last_at: made,
