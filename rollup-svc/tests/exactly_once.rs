@@ -14,8 +14,13 @@ use eventlog::embedded::Settings as LogSettings;
 use host::Platform;
 use keyspace::cell::{CellKey, read_rows};
 use keyspace::fate::Fates;
+use keyspace::progress::{self, Progress};
 use keyspace::record::{BatchEntry, RecordBuilder, RefusedEntry, RefusedHits};
-use model::{Cube, DataStreamId, Dimension, Fate, Hour, Lane, MerchantId, Partition, Refusal, Timestamp};
+use keyspace::visitor::Slots;
+use model::{
+    Cube, DataStreamId, Dimension, Fate, Generation, Hour, Lane, MerchantId, Partition, Position, Refusal,
+    Timestamp,
+};
 use proptest::prelude::*;
 use prost::Message;
 use proto::v1;
@@ -223,6 +228,34 @@ fn clients() -> impl Strategy<Value = Vec<(u8, Vec<Hit>)>> {
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// An older log than the store was folded from, the checkpoint of which it still has: what comes into it now would be taken for
+/// what was folded before.
+#[tokio::test]
+async fn a_log_that_lacks_what_a_merchant_has_of_it_is_not_folded() {
+    let home = tempfile::tempdir().unwrap();
+    let platform = platform(home.path()).await;
+    let hits = [Hit { client: 1, seq: 1, minute: 0, page: 1 }];
+    platform.log.append(Partition(0), record(MERCHANT, &[batch(1, &hits)], &[])).await.unwrap();
+    let progress = Progress {
+        applied_through: Position::of_entry(1),
+        commits: 1,
+        state_through: None,
+        slots: Slots::default(),
+    };
+    let key = progress::key(MERCHANT, Generation::FIRST, Partition(0));
+    let mut of_another_log = Batch::default();
+    of_another_log.put(key, progress.encode());
+    platform.store.commit(of_another_log).await.unwrap();
+
+    let mut worker = Worker::begin(platform.clone(), Settings::default(), Partition(0)).await.unwrap();
+    let refused = worker.turn().await.unwrap_err().to_string();
+    assert!(refused.contains("partition 0 is folded up to 2, but its log ends at 1"), "{refused}");
+    // With the record that it was.
+    platform.log.append(Partition(0), record(MERCHANT, &[batch(1, &hits)], &[])).await.unwrap();
+    let mut worker = Worker::begin(platform, Settings::default(), Partition(0)).await.unwrap();
+    worker.turn().await.unwrap();
 }
 
 proptest! {

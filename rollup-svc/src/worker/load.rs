@@ -44,9 +44,27 @@ impl Worker {
         let keys: Vec<_> =
             unknown.iter().map(|merchant| self.holding.owner(*merchant).progress_key()).collect();
         let found = self.platform.store.snapshot().await?.get_many(&keys).await?;
-        for ((merchant, key), value) in unknown.into_iter().zip(&keys).zip(found) {
-            let committed = value.map(|value| read(Progress::decode(&value), || shown(key))).transpose()?;
+        let mut loaded = Vec::with_capacity(keys.len());
+        for (key, value) in keys.iter().zip(found) {
+            loaded.push(value.map(|value| read(Progress::decode(&value), || shown(key))).transpose()?);
+        }
+        if let Some(applied) = loaded.iter().flatten().map(|progress| progress.applied_through).max() {
+            self.is_in_the_log(applied).await?;
+        }
+        for (merchant, committed) in unknown.into_iter().zip(loaded) {
             self.holding.merchants.insert(merchant, MerchantState::new(committed));
+        }
+        Ok(())
+    }
+
+    /// Fails if the log does not go as far as what was folded of it: new records at these places would be taken for the old.
+    async fn is_in_the_log(&self, applied: Position) -> Result<()> {
+        if self.sampled.is_some_and(|(_, end)| applied < end) {
+            return Ok(());
+        }
+        let end = self.platform.log.end(self.partition()).await?;
+        if applied >= end {
+            return Err(Error::AnotherLog { partition: self.partition(), folded: applied.next(), end });
         }
         Ok(())
     }
