@@ -16,7 +16,7 @@ use model::{Cube, Generation, Hour, MerchantId, Partition};
 
 use crate::key::{KeyBuilder, part};
 
-const FAMILY: u8 = 0x10;
+pub(crate) const FAMILY: u8 = 0x10;
 const VERSION: u8 = 1;
 
 /// Which cell.

@@ -8,19 +8,31 @@
 //!
 //! The first generation is always written as version 1, and only it: a commit requires the very bytes that were read.
 
+use std::ops::Range;
+
 use aggregate::codec::{Malformed, Reader};
 use bytes::Bytes;
 use model::{Generation, Partition, Position, Timestamp};
 
-use crate::key::KeyBuilder;
+use crate::key::{KeyBuilder, part};
 
-const FAMILY: u8 = 0x15;
+pub(crate) const FAMILY: u8 = 0x15;
 const FIRST_GENERATION: u8 = 1;
 const ANY_GENERATION: u8 = 2;
 
 /// The key of a partition's checkpoint.
 pub fn key(partition: Partition) -> Bytes {
     KeyBuilder::family(FAMILY).u16(partition.0).build()
+}
+
+/// The partition of a key.
+pub fn partition_of(key: &[u8]) -> Option<Partition> {
+    part(key, 1).map(|n| Partition(u16::from_be_bytes(n)))
+}
+
+/// The keys of all partitions.
+pub fn range() -> Range<Bytes> {
+    KeyBuilder::family(FAMILY).build()..KeyBuilder::family(FAMILY).end()
 }
 
 /// How far a partition is folded.

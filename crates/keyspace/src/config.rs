@@ -28,6 +28,18 @@ use bytes::Bytes;
 
 use crate::key::KeyBuilder;
 
+/// All of these families: with them, and nothing else, cells can be folded again from the log.
+pub const FAMILIES: [u8; 8] = [
+    instance::FAMILY,
+    instance::LOG,
+    merchant::FAMILY,
+    data_stream::FAMILY,
+    key::FAMILY,
+    change::FAMILY,
+    counters::FAMILY,
+    merchant_change::FAMILY,
+];
+
 /// Every key of the family `prefix`.
 fn family(prefix: u8) -> Range<Bytes> {
     KeyBuilder::family(prefix).build()..KeyBuilder::family(prefix).end()
@@ -59,9 +71,16 @@ mod tests {
 
     proptest! {
         #[test]
+        fn the_list_of_families_is_whole(keys in keys()) {
+            let mut families: Vec<u8> = keys.iter().map(|key| key[0]).chain([instance::log_key()[0]]).collect();
+            families.sort_unstable();
+            prop_assert_eq!(families, FAMILIES);
+        }
+
+        #[test]
         fn a_key_is_within_the_range_of_its_own_family_and_of_no_other(keys in keys()) {
             let ranges = [
-                merchant::range(), data_stream::range(), key::range(), change::range(), family(0x25),
+                merchant::range(), data_stream::range(), key::range(), change::range(), family(merchant_change::FAMILY),
             ];
             // Position of the family in `keys`, in the order of `ranges`.
             for (range, own) in ranges.iter().zip([1, 2, 3, 4, 6]) {

@@ -14,7 +14,7 @@ use model::{Fate, Generation, Hour, MerchantId, Partition, Refusal};
 
 use crate::key::{KeyBuilder, part};
 
-const FAMILY: u8 = 0x14;
+pub(crate) const FAMILY: u8 = 0x14;
 const VERSION: u8 = 1;
 
 /// The key of an hour's fates in a partition.

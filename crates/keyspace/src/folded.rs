@@ -16,10 +16,10 @@ use bytes::Bytes;
 use model::{Generation, MerchantId, Partition};
 
 use crate::key::KeyBuilder;
+use crate::{cell, fate, progress, touched, visitor};
 
-const OF_MERCHANTS: [u8; 4] = [0x10, 0x11, 0x12, 0x14];
-const VISITORS: u8 = 0x13;
-const NEWEST: u8 = 0x17;
+const OF_MERCHANTS: [u8; 4] = [cell::FAMILY, touched::FAMILY, progress::FAMILY, fate::FAMILY];
+pub(crate) const NEWEST: u8 = 0x17;
 const VERSION: u8 = 1;
 
 /// The key of the newest generation.
@@ -52,7 +52,7 @@ pub fn before(
     live: Generation,
 ) -> impl Iterator<Item = Range<Bytes>> {
     let of_merchant = OF_MERCHANTS.into_iter().map(KeyBuilder::family as fn(u8) -> KeyBuilder);
-    let of_visitors = partitions.map(|partition| KeyBuilder::family(VISITORS).u16(partition.0));
+    let of_visitors = partitions.map(|partition| KeyBuilder::family(visitor::FAMILY).u16(partition.0));
     of_merchant.chain(of_visitors).map(move |family| {
         let family = family.u64(merchant.0);
         family.clone().build()..family.u32(live.0).build()
@@ -68,7 +68,7 @@ mod tests {
     use crate::cell::CellKey;
     use crate::touched::Day;
     use crate::visitor::Slot;
-    use crate::{checkpoint, config, fate, lease, progress, touched, visitor};
+    use crate::{checkpoint, config, lease};
 
     fn keys(m: u64, g: u32, p: u16, h: u32, bucket: u8) -> [Bytes; 6] {
         let (merchant, generation, partition) = (MerchantId(m), Generation(g), Partition(p));
@@ -92,7 +92,7 @@ mod tests {
                 let found = before(MerchantId(1), (0..2).map(Partition), Generation(live))
                     .filter(|range| range.contains(&key))
                     .count();
-                let visitors = key[0] == VISITORS;
+                let visitors = key[0] == visitor::FAMILY;
                 let wanted = m == 1 && g < live && (!visitors || p < 2);
                 prop_assert_eq!(found, usize::from(wanted), "{:?}", key);
             }

@@ -20,7 +20,7 @@ use model::Partition;
 
 use crate::key::{KeyBuilder, part};
 
-const FAMILY: u8 = 0x16;
+pub(crate) const FAMILY: u8 = 0x16;
 const VERSION: u8 = 1;
 const MEMBERS: u8 = 1;
 const LEASES: u8 = 2;

@@ -16,7 +16,7 @@ use model::{Generation, MerchantId, Partition, Position};
 use crate::key::{KeyBuilder, part};
 use crate::visitor::Slots;
 
-const FAMILY: u8 = 0x12;
+pub(crate) const FAMILY: u8 = 0x12;
 const VERSION: u8 = 1;
 const WITH_SLOTS: u8 = 2;
 
@@ -33,6 +33,16 @@ pub fn range(merchant: MerchantId, generation: Generation) -> Range<Bytes> {
 /// The partition of a key.
 pub fn partition_of(key: &[u8]) -> Option<Partition> {
     part(key, 13).map(|n| Partition(u16::from_be_bytes(n)))
+}
+
+/// The generation of a key.
+pub fn generation_of(key: &[u8]) -> Option<Generation> {
+    part(key, 9).map(|n| Generation(u32::from_be_bytes(n)))
+}
+
+/// The keys of all merchants.
+pub fn all() -> Range<Bytes> {
+    KeyBuilder::family(FAMILY).build()..KeyBuilder::family(FAMILY).end()
 }
 
 fn prefix(merchant: MerchantId, generation: Generation) -> KeyBuilder {

@@ -13,7 +13,7 @@ use model::{Generation, Hour, MerchantId, Partition};
 
 use crate::key::{KeyBuilder, part};
 
-const FAMILY: u8 = 0x11;
+pub(crate) const FAMILY: u8 = 0x11;
 const VERSION: u8 = 1;
 const HOURS: u32 = 24;
 

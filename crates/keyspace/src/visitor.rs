@@ -22,7 +22,7 @@ use model::{Generation, MerchantId, Partition, Timestamp};
 
 use crate::key::KeyBuilder;
 
-const FAMILY: u8 = 0x13;
+pub(crate) const FAMILY: u8 = 0x13;
 const VERSION: u8 = 1;
 
 /// Which bucket the state of a hash is in.

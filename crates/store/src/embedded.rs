@@ -6,7 +6,10 @@
 pub mod doctor;
 mod engine;
 mod journal;
+mod journals;
+mod mark;
 mod opening;
+mod swap;
 
 #[cfg(test)]
 mod tests;

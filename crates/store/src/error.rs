@@ -42,6 +42,12 @@ pub enum Error {
         /// What does not fit.
         what: String,
     },
+    /// Another version wrote the store.
+    #[error("{what}")]
+    Mismatch {
+        /// What differs.
+        what: String,
+    },
     /// Nothing is known about whether the commit was applied.
     #[error("the outcome of the commit is unknown: {what}")]
     Unknown {
@@ -67,7 +73,7 @@ impl Error {
         match self {
             Self::Conflict { .. } | Self::InUse { .. } => Kind::Conflict,
             Self::EmptyValue { .. } | Self::KeyLength { .. } => Kind::Internal,
-            Self::Setting(_) => Kind::Invalid,
+            Self::Setting(_) | Self::Mismatch { .. } => Kind::Invalid,
             Self::Corrupt { .. } => Kind::Corrupt,
             Self::Unknown { .. } => Kind::Unknown,
             Self::Unavailable { .. } => Kind::Unavailable,

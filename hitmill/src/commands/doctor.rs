@@ -1,6 +1,8 @@
 //! `hitmill doctor`: reads all that is kept on this machine, says what is damaged and what is lost by it, and repairs it.
 
 mod examined;
+mod finding;
+mod folded;
 mod repair;
 
 use std::path::PathBuf;
@@ -16,8 +18,8 @@ use crate::settings::{Settings, Sources};
 /// Look through the data of this machine for damage, and repair it.
 ///
 /// Reads every record of the log and every value of the store, and says what does not fit, where, and what is lost by it.
-/// Stop the server first: its data directory belongs to one process. The store is opened as a start would open it; apart from
-/// that nothing is changed.
+/// Stop the server first: its data directory belongs to one process. Nothing is changed; the store is looked at in a copy, which
+/// takes space for its journals, some hundred megabytes.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -31,14 +33,17 @@ With --repair:
               not enough it is made anew with its merchants, keys and data streams, and all of the log is folded again
   what was damaged is kept, as it was, in a folder damaged-... of the data directory
 
-Make a copy of the data directory first: a repair that is stopped in the middle may do more harm than the damage. And never
-repair with an older hitmill than the one that wrote: to it, what is new is damaged.
+A repair may be stopped at any time, also by a cut of the power: then it is begun again. It is refused if a later version of
+hitmill wrote anything here; and without --lose-numbers if the log has to be folded again and no longer has all hits.
 
 Exit codes: 0 nothing is damaged, or all of it was repaired; 1 something is damaged; 2 asked in a wrong way.")]
 pub(crate) struct Doctor {
     /// Repair what is damaged.
     #[arg(long)]
     repair: bool,
+    /// Repair also if that loses numbers whose hits retention has deleted from the log.
+    #[arg(long, requires = "repair")]
+    lose_numbers: bool,
     #[command(flatten)]
     sources: Sources,
 }
@@ -58,6 +63,11 @@ impl Doctor {
             Format::Table | Format::Csv => output::list(global.format, &COLUMNS, &examined.findings)?,
         }
         eprint!("{}", examined.summary());
+        if examined.later > 0 {
+            bail!(
+                "a later version of hitmill has used this directory: only that one can tell what is damaged"
+            );
+        }
         match (damaged, self.repair) {
             (0, _) => eprintln!("nothing is damaged"),
             (1, false) => {
@@ -68,7 +78,7 @@ impl Doctor {
                     "{n} things are damaged: `hitmill doctor --repair` repairs them, at the loss that is shown"
                 )
             }
-            (_, true) => repair::repair(&settings, &places, examined).await?,
+            (_, true) => repair::repair(&places, examined.held, self.lose_numbers).await?,
         }
         Ok(())
     }
@@ -79,6 +89,8 @@ struct Places {
     data: PathBuf,
     /// Unless it is in Pulsar.
     log: Option<PathBuf>,
+    /// How many partitions the log should have.
+    partitions: u16,
     /// Unless it is in TiKV.
     store: Option<PathBuf>,
 }
@@ -102,6 +114,6 @@ impl Places {
                 )));
             }
         }
-        Ok(Self { data, log, store })
+        Ok(Self { data, log, partitions: settings.log.partitions, store })
     }
 }

@@ -110,14 +110,14 @@ fn damaged_log(seed: u64) -> Result<(Shared, Damaged), String> {
 
 fn repair(platter: &Shared, life: &Arc<Life>, aside: &str) -> Result<(), String> {
     let examined =
-        examine_on(disk(platter, life), Path::new(LOG), &|_| None).map_err(|error| error.to_string())?;
+        examine_on(disk(platter, life), Path::new(LOG), 1, &|_| None).map_err(|error| error.to_string())?;
     let remedy = Remedy { aside: Path::new(aside), filler: FILLER, folded: &[5], now: Timestamp(2_000) };
     examined.repair(&|_| None, &remedy).map(drop).map_err(|error| error.to_string())
 }
 
 fn check(platter: &Shared, life: &Arc<Life>, damaged: &[(PathBuf, Vec<u8>)]) -> Result<(), String> {
     let disk = disk(platter, life);
-    let left = examine_on(Arc::clone(&disk) as Arc<dyn Disk>, Path::new(LOG), &|_| None);
+    let left = examine_on(Arc::clone(&disk) as Arc<dyn Disk>, Path::new(LOG), 1, &|_| None);
     let left = left.map_err(|error| error.to_string())?;
     if !left.findings.is_empty() {
         return Err(format!("{:?} is left", left.findings));

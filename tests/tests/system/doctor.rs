@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
+use store::Store as _;
+use store::embedded::EmbeddedStore;
 
 use super::binary::hitmill;
 use super::books::audited;
@@ -93,13 +96,116 @@ async fn a_damaged_log_and_store_are_described_and_repaired() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("`hitmill doctor --data"), "{said}");
 
+    killed_repairs(&data);
     let said = repair(&home);
     assert!(said.contains("the store was cut back to what it was before the damage"), "{said}");
+    assert!(said.contains("the store as it was is kept in"), "{said}");
     assert!(said.contains("what was damaged is kept in"), "{said}");
     let server = Server::start(&home);
     let counted = settled(&server, merchant).await;
     assert!(counted > 0 && counted < HITS, "all but those of one record: {counted}");
     server.stop();
+}
+
+/// A repair that is killed at any time is done by the next one.
+fn killed_repairs(damaged: &Path) {
+    let whole = Home::new();
+    copy(damaged, &whole.path("data"));
+    let started = Instant::now();
+    repair(&whole);
+    let takes = started.elapsed();
+    for part in 0..12 {
+        let home = Home::new();
+        copy(damaged, &home.path("data"));
+        let repair_once = || {
+            let mut doctor = hitmill();
+            doctor.arg("doctor").arg("--data").arg(home.path("data")).arg("--repair");
+            doctor.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut child = repair_once();
+        std::thread::sleep(takes * part / 12);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        repair_once().wait().unwrap();
+        let ((left, _), (expected, _)) = (found(&home), found(&whole));
+        assert_eq!(
+            (&left["findings"], &left["log"]),
+            (&expected["findings"], &expected["log"]),
+            "part {part}"
+        );
+        assert_eq!(left["store"]["values"], expected["store"]["values"], "part {part}");
+        let beside = |name: &str| home.path("data").join(name).exists();
+        assert!(!beside("store.new") && !beside("store.copy"), "part {part}");
+    }
+}
+
+/// Copies a directory with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+}
+
+/// The store's worker is behind the oldest record that the log still has: all that is there can be folded again, which loses the
+/// numbers of what is gone.
+#[tokio::test]
+async fn numbers_are_lost_only_if_that_is_agreed_to() {
+    let home = Home::new();
+    let server = Server::start_with(&home, &[("HITMILL_LOG__SEGMENT_BYTES", "20000")]);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    // Before it has noted that the first segments need not be read again.
+    server.kill();
+    let data = home.path("data");
+    let segments = |partition: u16| fs::read_dir(data.join(format!("log/p{partition:05}"))).unwrap().count();
+    let partition = (0..4).max_by_key(|partition| segments(*partition)).unwrap();
+    assert!(segments(partition) > 4, "the import is several segments");
+    fs::remove_file(data.join(format!("log/p{partition:05}/00000000000000000000.log"))).unwrap();
+
+    let (two, code) = found(&home);
+    assert_eq!((two["findings"].as_array().unwrap().len(), code), (2, Some(1)), "{two}");
+    let lost = two["findings"][0]["lost"].as_str().unwrap();
+    assert!(lost.starts_with(&format!("records of partition {partition} before ")), "{lost}");
+    let lost = two["findings"][1]["lost"].as_str().unwrap();
+    assert_eq!(lost, "what lies between; all that is there is folded again");
+
+    let refused = doctor(&home, &["--repair"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("all of the log has to be folded again, which loses the numbers from before 20"),
+        "{said}"
+    );
+    assert!(said.contains("say `--lose-numbers` if they may go"), "{said}");
+    assert_eq!(found(&home).0["findings"], two["findings"], "nothing was changed");
+
+    let agreed = doctor(&home, &["--repair", "--lose-numbers"]);
+    assert!(agreed.status.success(), "{}", String::from_utf8_lossy(&agreed.stderr));
+    let server = Server::start(&home);
+    // The books of this hour are not whole any more, the numbers say what there is.
+    let counted = super::books::hits_by_name(&server, merchant).await["page_view"];
+    assert!(counted > 0 && counted < HITS, "all but those of the segment that is gone: {counted}");
+    server.stop();
+}
+
+/// What a later version wrote is not damaged: nothing is repaired by one that does not know it.
+#[tokio::test]
+async fn a_later_version_has_used_the_directory() {
+    let home = Home::new();
+    Server::start(&home).stop();
+    let store = EmbeddedStore::open(&home.path("data/store"), Default::default()).unwrap();
+    let mut batch = store::Batch::durable();
+    batch.put(vec![0x7f, 1], "of a family to come");
+    store.commit(batch).await.unwrap();
+    drop(store);
+    let refused = doctor(&home, &["--repair"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("error: a later version of hitmill has used this directory"), "{said}");
+    let table = String::from_utf8_lossy(&refused.stdout);
+    assert!(
+        table.contains("this version knows no family 0x7f: a later version of hitmill wrote it"),
+        "{table}"
+    );
+    assert_eq!(found(&home).0["later"], 1, "nothing was changed");
 }
 
 /// Waits until the log is folded, and gives what is counted: by the cells, which must be what the log has.
@@ -124,15 +230,7 @@ async fn a_log_that_is_older_than_the_store() {
     let merchant = server.merchant();
     server.stop();
     let (data, old) = (home.path("data"), home.path("old"));
-    assert!(
-        std::process::Command::new("cp")
-            .arg("-r")
-            .arg(data.join("log"))
-            .arg(&old)
-            .status()
-            .unwrap()
-            .success()
-    );
+    copy(&data.join("log"), &old);
     let server = Server::start(&home);
     imported(&server, &home, merchant, Path::new(LOG), &[]);
     server.stop();

@@ -98,21 +98,26 @@ pub struct Remedy<'a> {
 }
 
 /// Looks through the log in `directory`: reads all of it. Nothing is changed, and nobody else can open it while what is given
-/// lives.
+/// lives. `partitions` is how many it has at least, for when the log itself does not say.
 ///
 /// Fails if it is not there, is in use, cannot be read, or was written by a later version.
-pub fn examine(directory: &Path, judge: &Judge<'_>) -> Result<Examined> {
-    examine_on(Arc::new(System), directory, judge)
+pub fn examine(directory: &Path, partitions: u16, judge: &Judge<'_>) -> Result<Examined> {
+    examine_on(Arc::new(System), directory, partitions, judge)
 }
 
 /// The same on any disk.
-pub fn examine_on(disk: Arc<dyn Disk>, directory: &Path, judge: &Judge<'_>) -> Result<Examined> {
+pub fn examine_on(
+    disk: Arc<dyn Disk>,
+    directory: &Path,
+    partitions: u16,
+    judge: &Judge<'_>,
+) -> Result<Examined> {
     if !disk.exists(directory) {
         let source = io::Error::from(io::ErrorKind::NotFound);
         return Err(failed("look into", directory)(source));
     }
     let lock = home::lock(&*disk, directory)?;
-    let (partitions, damage) = partitions(&*disk, directory)?;
+    let (partitions, damage) = partitions_of(&*disk, directory, partitions)?;
     let mut findings = Vec::new();
     let mut extents = Vec::new();
     for partition in (0..partitions).map(Partition) {
@@ -164,7 +169,7 @@ impl Loss {
 }
 
 /// How many partitions the log has: by its meta file, or if that does not say so by its directories, with what is wrong.
-fn partitions(disk: &dyn Disk, directory: &Path) -> Result<(u16, Option<String>)> {
+fn partitions_of(disk: &dyn Disk, directory: &Path, at_least: u16) -> Result<(u16, Option<String>)> {
     let meta = directory.join("meta");
     let what = match disk::read(disk, &meta) {
         Ok(text) => match home::partitions(&meta, &String::from_utf8_lossy(&text)) {
@@ -177,5 +182,7 @@ fn partitions(disk: &dyn Disk, directory: &Path) -> Result<(u16, Option<String>)
     };
     let names = disk.list(directory).map_err(failed("list", directory))?;
     let numbers = names.iter().filter_map(|name| home::partition_of(name));
-    Ok((numbers.map(|partition| partition.0 + 1).max().unwrap_or_default(), Some(what)))
+    let there = numbers.map(|partition| partition.0 + 1).max().unwrap_or_default();
+    // A log without any was never finished.
+    Ok((if there == 0 { 0 } else { there.max(at_least) }, Some(what)))
 }

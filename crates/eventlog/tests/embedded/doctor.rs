@@ -18,7 +18,7 @@ fn sound(_: &[u8]) -> Option<String> {
 }
 
 fn look(log: &Path) -> Examined {
-    examine(log, &sound).unwrap()
+    examine(log, 0, &sound).unwrap()
 }
 
 /// Repairs it, with the store having folded up to `folded`, and gives the files that went aside.
@@ -69,7 +69,7 @@ async fn a_whole_log_has_no_findings() {
 async fn nobody_else_may_have_it_open() {
     let home = tempfile::tempdir().unwrap();
     let _open = open(home.path(), &one_file()).unwrap();
-    let error = examine(home.path(), &sound).unwrap_err();
+    let error = examine(home.path(), 0, &sound).unwrap_err();
     assert!(error.to_string().contains("is in use by another hitmill"), "{error}");
 }
 
@@ -183,6 +183,12 @@ async fn the_number_of_partitions_is_found_again() {
     repair(home.path(), &home.path().join("aside"), 0);
     assert_eq!(look(home.path()).findings, []);
     assert_eq!(records(home.path(), &settings).await.unwrap(), [noise(1, 60)]);
+
+    // Of the last one only others know.
+    fs::remove_file(home.path().join("meta")).unwrap();
+    fs::remove_dir_all(home.path().join("p00002")).unwrap();
+    assert_eq!(look(home.path()).partitions.len(), 2);
+    assert_eq!(examine(home.path(), 3, &sound).unwrap().partitions.len(), 3);
 }
 
 /// A bad page over the header and the first records: the others say themselves what the header's checksum was.
@@ -242,7 +248,7 @@ async fn a_later_format_is_no_damage() {
         let crc = crc32c::crc32c(&bytes[..32]);
         bytes[32..36].copy_from_slice(&crc.to_le_bytes());
     });
-    let error = examine(home.path(), &sound).unwrap_err();
+    let error = examine(home.path(), 0, &sound).unwrap_err();
     assert!(error.to_string().ends_with("is of format 2: this version reads format 1"), "{error}");
 }
 
@@ -251,7 +257,7 @@ async fn what_cannot_be_understood_is_lost_too() {
     let home = tempfile::tempdir().unwrap();
     written(home.path(), &one_file(), &[b"good".to_vec(), b"bad".to_vec(), b"good".to_vec()]).await;
     let judge = |record: &[u8]| (record == b"bad").then(|| "it is bad".to_owned());
-    let examined = examine(home.path(), &judge).unwrap();
+    let examined = examine(home.path(), 0, &judge).unwrap();
     let [Finding { loss: Loss::Records(records), what, .. }] = &examined.findings[..] else {
         panic!("{examined:?}")
     };

@@ -12,16 +12,16 @@ use bytes::Bytes;
 use super::family;
 use crate::key::KeyBuilder;
 
-const PREFIX: u8 = 0x23;
+pub(super) const FAMILY: u8 = 0x23;
 
 /// The key of the change that made `version`.
 pub fn key(version: u64) -> Bytes {
-    KeyBuilder::family(PREFIX).u64(version).build()
+    KeyBuilder::family(FAMILY).u64(version).build()
 }
 
 /// All changes, oldest first.
 pub fn range() -> Range<Bytes> {
-    family(PREFIX)
+    family(FAMILY)
 }
 
 /// The changes that made the versions above `version`, oldest first.

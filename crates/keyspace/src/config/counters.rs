@@ -11,7 +11,7 @@ use model::{DataStreamId, MerchantId};
 
 use crate::key::part;
 
-const PREFIX: u8 = 0x24;
+pub(crate) const FAMILY: u8 = 0x24;
 const FORMAT: u8 = 1;
 const BYTES: usize = 1 + 8 + 4 + 8;
 
@@ -28,7 +28,7 @@ pub struct Counters {
 
 /// The one key.
 pub fn key() -> Bytes {
-    Bytes::from_static(&[PREFIX])
+    Bytes::from_static(&[FAMILY])
 }
 
 impl Counters {

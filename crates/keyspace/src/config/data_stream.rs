@@ -13,16 +13,16 @@ use model::DataStreamId;
 use super::family;
 use crate::key::KeyBuilder;
 
-const PREFIX: u8 = 0x21;
+pub(super) const FAMILY: u8 = 0x21;
 
 /// The key of one data stream.
 pub fn key(id: DataStreamId) -> Bytes {
-    KeyBuilder::family(PREFIX).u32(id.0).build()
+    KeyBuilder::family(FAMILY).u32(id.0).build()
 }
 
 /// All data streams, by id.
 pub fn range() -> Range<Bytes> {
-    family(PREFIX)
+    family(FAMILY)
 }
 
 #[cfg(test)]

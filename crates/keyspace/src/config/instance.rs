@@ -11,12 +11,12 @@
 
 use bytes::Bytes;
 
-const PREFIX: u8 = 0x01;
-const LOG: u8 = 0x02;
+pub(super) const FAMILY: u8 = 0x01;
+pub(super) const LOG: u8 = 0x02;
 
 /// The one key.
 pub fn key() -> Bytes {
-    Bytes::from_static(&[PREFIX])
+    Bytes::from_static(&[FAMILY])
 }
 
 /// The key of the event log's name.

@@ -11,16 +11,16 @@ use bytes::Bytes;
 
 use super::family;
 
-const PREFIX: u8 = 0x22;
+pub(super) const FAMILY: u8 = 0x22;
 
 /// The key of one access key.
 pub fn key(id: &str) -> Bytes {
-    [&[PREFIX], id.as_bytes()].concat().into()
+    [&[FAMILY], id.as_bytes()].concat().into()
 }
 
 /// All access keys, by id.
 pub fn range() -> Range<Bytes> {
-    family(PREFIX)
+    family(FAMILY)
 }
 
 #[cfg(test)]

@@ -13,16 +13,16 @@ use model::MerchantId;
 use super::family;
 use crate::key::KeyBuilder;
 
-const PREFIX: u8 = 0x20;
+pub(super) const FAMILY: u8 = 0x20;
 
 /// The key of one merchant.
 pub fn key(id: MerchantId) -> Bytes {
-    KeyBuilder::family(PREFIX).u64(id.0).build()
+    KeyBuilder::family(FAMILY).u64(id.0).build()
 }
 
 /// All merchants, by id.
 pub fn range() -> Range<Bytes> {
-    family(PREFIX)
+    family(FAMILY)
 }
 
 #[cfg(test)]

@@ -12,11 +12,11 @@ use model::MerchantId;
 
 use crate::key::{KeyBuilder, after};
 
-const PREFIX: u8 = 0x25;
+pub(super) const FAMILY: u8 = 0x25;
 
 /// The key of the entry for the change that made `version`.
 pub fn key(merchant: MerchantId, version: u64) -> Bytes {
-    KeyBuilder::family(PREFIX).u64(merchant.0).u64(!version).build()
+    KeyBuilder::family(FAMILY).u64(merchant.0).u64(!version).build()
 }
 
 /// The value of that entry.

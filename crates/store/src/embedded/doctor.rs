@@ -1,15 +1,17 @@
 //! Looking through a store that no process has open for damage, and making it one that can be used again.
 
+mod copy;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use fjall::Readable as _;
-use rustix::fs::{CWD, RenameFlags};
 
+use self::copy::Scratch;
 use super::engine::Engine;
-use super::journal::{MARKS, Mark, Walked, walk_all};
-use super::{Settings, opening};
+use super::journals::{Flaw, Journals};
+use super::{EmbeddedStore, Settings, opening, swap};
 use crate::{Batch, Error, Pair, Result};
 
 /// Says what is wrong with a value whose checksum fits, if anything is.
@@ -24,6 +26,9 @@ pub struct Examined {
     pub bytes: u64,
     /// What does not fit.
     pub findings: Vec<Finding>,
+    dir: PathBuf,
+    copy: Scratch,
+    _in_use: File,
 }
 
 /// Something that does not fit.
@@ -48,108 +53,111 @@ pub enum Loss {
     Values,
 }
 
-/// What a repair did.
-#[derive(Debug, Default)]
-pub struct Repaired {
-    /// What was damaged, as it was.
-    pub aside: Vec<PathBuf>,
-    /// How many values were taken over, if the store was made anew.
-    pub taken_over: Option<u64>,
-}
-
-/// Looks through the store in `dir`: reads all of it, and each value is judged. If its journals are whole it is opened
-/// as a start would open it; else nothing is changed.
+/// Looks through the store in `dir`: reads all of it, and each value is judged. Nothing is changed, and nobody else can open
+/// it while what is given lives.
+///
+/// It looks at a copy beside it, for which the disk needs space for the journals, and for the tables where the file system
+/// cannot give a file two names. If the journals are damaged it does not look further. Fails if there is no store, if it is in
+/// use or cannot be read, or if a later version wrote it.
 pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
-    let in_use = take(dir)?;
-    let mut examined = Examined { values: 0, bytes: 0, findings: Vec::new() };
-    let journals = walk_all(dir).map_err(|error| failed("read the journals", dir, &error))?;
-    let broken = broken(dir, &journals);
-    examined.findings.extend(broken.iter().map(|(journal, loss)| Finding {
-        place: format!("{} at offset {}", journal.path.display(), journal.end),
-        what: journal.broken.clone().unwrap_or_default(),
-        loss: *loss,
-    }));
-    if examined.findings.iter().any(|finding| finding.loss == Loss::Commits) {
-        return Ok(examined);
+    if !dir.is_dir() {
+        return Err(failed("look into", dir, &io::Error::from(io::ErrorKind::NotFound)));
     }
-    drop(in_use);
-    match Engine::open(dir, Settings::default()) {
-        Ok(engine) => look(&engine, judge, &mut examined),
-        Err(Error::Corrupt { path, what }) => {
-            examined.findings.push(Finding { place: path, what, loss: Loss::Values });
-        }
-        Err(error) => return Err(error),
+    let in_use = opening::take(dir)?;
+    let journals = Journals::read(dir)?;
+    let scratch = Scratch::at(dir.with_extension("copy")).and_then(|scratch| {
+        copy::copy(dir, scratch.path())?;
+        Ok(scratch)
+    });
+    let copy = scratch.map_err(|error| failed("look at a copy of", dir, &error))?;
+    let findings = journals.flaws.iter().map(Finding::of_flaw).collect();
+    let mut examined = Examined { values: 0, bytes: 0, findings, dir: dir.to_owned(), copy, _in_use: in_use };
+    if journals.damage().is_none() {
+        examined.look(judge)?;
     }
     Ok(examined)
 }
 
-/// Makes the store one that opens and can be read to its end. What was damaged goes to the folder `aside` as it is.
-///
-/// A journal is cut off at the first commit that does not fit: what is left is the store as it once was. If that does not
-/// help the store is made anew, with the values of which the first byte of the key is in `families`; it fails if these cannot
-/// all be read.
-pub fn repair(dir: &Path, aside: &Path, judge: &Judge<'_>, families: &[u8]) -> Result<Repaired> {
-    let mut repaired = Repaired::default();
-    {
-        let _in_use = take(dir)?;
-        repaired.aside =
-            cut_journals(dir, aside).map_err(|error| failed("repair the journals", dir, &error))?;
+impl Finding {
+    fn of_flaw(flaw: &Flaw) -> Self {
+        let loss = if flaw.synced { Loss::Commits } else { Loss::TornTail };
+        Self { place: flaw.place.clone(), what: flaw.what.clone(), loss }
     }
-    if examine(dir, judge)?.findings.iter().all(|finding| finding.loss == Loss::TornTail) {
-        return Ok(repaired);
-    }
-    let kept = rescued(dir, families)?;
-    let new = dir.with_extension("new");
-    if new.exists() {
-        // Left by a repair that was stopped: half of a new store, or all of the old one.
-        let what = format!(
-            "{} is left of an earlier repair: move it away and keep it, then repair again",
-            new.display()
-        );
-        return Err(Error::Unavailable { doing: "make the store anew", what });
-    }
-    write_anew(&new, &kept)?;
-    repaired.taken_over = Some(kept.len() as u64);
-    repaired.aside.push(swap(dir, &new, aside).map_err(|error| failed("make anew", dir, &error))?);
-    Ok(repaired)
 }
 
-/// Puts the new store in the place of the old one, which goes aside. At no time is there none: a server that found none would
-/// make one without merchants.
-fn swap(dir: &Path, new: &Path, aside: &Path) -> io::Result<PathBuf> {
-    disk::make_directory(&disk::System, aside)?;
-    rustix::fs::renameat_with(CWD, dir, CWD, new, RenameFlags::EXCHANGE)?;
-    let old = aside.join(dir.file_name().unwrap_or_default());
-    fs::rename(new, &old)?;
-    File::open(aside)?.sync_all()?;
-    dir.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
-    Ok(old)
+impl Examined {
+    /// Makes a store that opens and can be read to its end, beside the old one, which is as it was until the new one is
+    /// installed.
+    ///
+    /// The journals are cut off at the first commit that does not fit: what is left is the store as it once was. If that
+    /// does not help the new one has the values of which the first byte of the key is in `families`, and no others; it fails
+    /// if these cannot all be read.
+    pub fn repair(mut self, judge: &Judge<'_>, families: &[u8]) -> Result<Repaired> {
+        if Journals::read(self.copy.path())?.cut()? {
+            self.findings.clear();
+            self.look(judge)?;
+        }
+        let new = Scratch::at(swap::place_of_new(&self.dir));
+        let new = new.map_err(|error| failed("make anew", &self.dir, &error))?;
+        let damaged = self.findings.iter().any(|finding| finding.loss != Loss::TornTail);
+        let taken_over = if damaged {
+            let kept = rescued(self.copy.path(), families)?;
+            write_anew(new.path(), &kept)?;
+            Some(kept.len() as u64)
+        } else {
+            let moved = fs::rename(self.copy.path(), new.path());
+            moved.map_err(|error| failed("make anew", &self.dir, &error))?;
+            None
+        };
+        Ok(Repaired { taken_over, dir: self.dir, new, _in_use: self._in_use })
+    }
+
+    fn look(&mut self, judge: &Judge<'_>) -> Result<()> {
+        match Engine::open(self.copy.path(), Settings::default()) {
+            Ok(engine) => read_all(&engine, judge, self),
+            Err(Error::Corrupt { what, .. }) => {
+                let place = self.dir.display().to_string();
+                self.findings.push(Finding { place, what, loss: Loss::Values });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
-/// Takes the directory, which must be there.
-fn take(dir: &Path) -> Result<File> {
-    if !dir.is_dir() {
-        return Err(failed("look into", dir, &io::Error::from(io::ErrorKind::NotFound)));
+/// A repaired store, beside the damaged one.
+#[derive(Debug)]
+pub struct Repaired {
+    /// How many values were taken over, if it has no others.
+    pub taken_over: Option<u64>,
+    dir: PathBuf,
+    new: Scratch,
+    _in_use: File,
+}
+
+impl Repaired {
+    /// Opens it: what it does not have yet may be put into it.
+    pub fn open(&self) -> Result<EmbeddedStore> {
+        EmbeddedStore::open(self.new.path(), Settings::default())
     }
-    opening::take(dir)
+
+    /// Puts it in the place of the damaged one, which goes to `aside`. It is done whole or not at all, also when the power is
+    /// cut; whoever opens the store next finishes it. Fails if it is open, or if the disk does.
+    pub fn install(self, aside: &Path) -> Result<()> {
+        // Nobody else may open it before the old one is aside.
+        let _in_use = opening::take(self.new.path())?;
+        // From here on it may be the old store that has this name.
+        self.new.keep();
+        swap::swap(&self.dir, aside).map_err(|error| failed("replace", &self.dir, &error))
+    }
 }
 
 fn failed(doing: &'static str, dir: &Path, error: &io::Error) -> Error {
     Error::Unavailable { doing, what: format!("{}: {error}", dir.display()) }
 }
 
-fn broken<'a>(dir: &Path, journals: &'a [Walked]) -> Vec<(&'a Walked, Loss)> {
-    let mark = Mark::read(dir);
-    let loss = |index: usize, journal: &Walked| {
-        let synced = journal.was_synced(index + 1 < journals.len(), mark);
-        if synced { Loss::Commits } else { Loss::TornTail }
-    };
-    let broken = journals.iter().enumerate().filter(|(_, journal)| journal.broken.is_some());
-    broken.map(|(index, journal)| (journal, loss(index, journal))).collect()
-}
-
 /// Reads everything. Behind what cannot be read it goes on with the next family of keys.
-fn look(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
+fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
     let view = engine.db.snapshot();
     for family in 0..=u8::MAX {
         let mut last = Vec::from([family]);
@@ -172,35 +180,6 @@ fn look(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
             }
         }
     }
-}
-
-/// Cuts off the first journal that was damaged, and takes away those behind it.
-fn cut_journals(dir: &Path, aside: &Path) -> io::Result<Vec<PathBuf>> {
-    let journals = walk_all(dir)?;
-    let Some(damaged) = broken(dir, &journals).iter().find_map(|(journal, loss)| {
-        (*loss == Loss::Commits).then(|| journals.iter().position(|other| other.id == journal.id)).flatten()
-    }) else {
-        return Ok(Vec::new());
-    };
-    fs::create_dir_all(aside)?;
-    let mut copies = Vec::new();
-    for journal in &journals[damaged..] {
-        let copy = aside.join(journal.path.file_name().unwrap_or_default());
-        fs::copy(&journal.path, &copy)?;
-        File::open(&copy)?.sync_all()?;
-        copies.push(copy);
-    }
-    // From the last to the first, so that one that is stopped can be begun again.
-    for journal in journals[damaged + 1..].iter().rev() {
-        fs::remove_file(&journal.path)?;
-    }
-    // What it says was synced is no longer there.
-    if dir.join(MARKS).exists() {
-        fs::remove_file(dir.join(MARKS))?;
-    }
-    journals[damaged].cut()?;
-    File::open(dir)?.sync_all()?;
-    Ok(copies)
 }
 
 /// The values to keep.

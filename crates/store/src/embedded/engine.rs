@@ -10,7 +10,7 @@ use disk::Reserve;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
-use super::journal::Mark;
+use super::mark::Mark;
 use super::{Settings, opening};
 use crate::{Batch, Error, Require, Result, Write};
 
@@ -64,7 +64,11 @@ impl Engine {
             // All writes of the process pass here, so what was found is still so when the batch is written.
             let mut commits = self.commits.lock();
             self.check(&batch.requires)?;
-            let mark = commits.last.next(&self.path, self.db.seqno());
+            let mark = match batch.writes.is_empty() {
+                // fjall takes a number for it and puts nothing into the journal.
+                true => commits.last,
+                false => commits.last.next(&self.path, self.db.seqno()),
+            };
             if let Err(error) = prepared.commit() {
                 die("write a commit to the journal", &error);
             }

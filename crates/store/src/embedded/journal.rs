@@ -1,31 +1,21 @@
-//! fjall's journals, read by us before fjall reads them.
+//! One journal of fjall, read by us before fjall reads it.
 //!
 //! fjall takes a journal up to what it cannot read and cuts off the rest, whatever that was, and fails at a checksum that does not
-//! fit. We tell a torn tail, which a cut of the power leaves and nobody was promised, from damage to what was synced: after
-//! each sync a mark says up to which commit. It is written and not synced, so it may be old after a cut of the power,
-//! and then says less.
+//! fit.
 //!
 //! ```text
-//! 0.jnl, 1.jnl ...    the last one is written to, the others were synced before the next one was made
-//!   batch             1 │ items u32 │ seqno u64 │ item... │ 3 │ xxh3 of the items u64 │ "FJL" 3
-//!   item              2 │ type u8 │ compression u8, 0 │ keyspace u64 │ key length u16 │ value length u32, twice │ key │ value
-//!   to the end        zeros
-//! synced              journal u64 │ seqno u64 │ xxh3 of both u64
+//! batch             1 │ items u32 │ seqno u64 │ item... │ 3 │ xxh3 of the items u64 │ "FJL" 3
+//! item              2 │ type u8 │ compression u8, 0 │ keyspace u64 │ key length u16 │ value length u32, twice │ key │ value
+//! to the end        zeros
 //! ```
 //!
 //! All numbers are little-endian. This is format 3 of fjall, of the version that `Cargo.toml` pins.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
-
-use crate::{Error, Result};
-
-/// The file of the mark.
-pub(super) const MARKS: &str = "synced";
+use xxhash_rust::xxh3::Xxh3;
 
 const START: u8 = 1;
 const ITEM: u8 = 2;
@@ -48,49 +38,7 @@ pub(super) struct Walked {
     pub(super) broken: Option<String>,
 }
 
-/// Up to which commit a store was synced: to at least this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// The journal that it is in, or one before that.
-    pub(super) journal: u64,
-    /// Its number, or a smaller one that no commit has.
-    pub(super) seqno: u64,
-}
-
-/// All journals of a store, in their order.
-pub(super) fn walk_all(dir: &Path) -> io::Result<Vec<Walked>> {
-    list(dir)?.into_iter().map(|(id, path)| walk(id, path)).collect()
-}
-
-/// Cuts off the torn tail of the last journal. Fails if something was damaged that had been synced.
-pub(super) fn mend(dir: &Path) -> Result<()> {
-    let failed = |error: io::Error| Error::Unavailable {
-        doing: "read the journal",
-        what: format!("{}: {error}", dir.display()),
-    };
-    let walked = walk_all(dir).map_err(failed)?;
-    let mark = Mark::read(dir);
-    for (index, journal) in walked.iter().enumerate() {
-        let Some(what) = &journal.broken else { continue };
-        if journal.was_synced(index + 1 < walked.len(), mark) {
-            return Err(Error::Corrupt {
-                path: journal.path.display().to_string(),
-                what: format!("{what}, at offset {}, and it was synced", journal.end),
-            });
-        }
-        tracing::warn!(journal = %journal.path.display(), offset = journal.end, what, "cut off a torn tail that was never synced");
-        journal.cut().map_err(failed)?;
-    }
-    Ok(())
-}
-
 impl Walked {
-    /// Whether what is broken had been synced. What was written to a journal was, when the next one was made (`sealed`).
-    pub(super) fn was_synced(&self, sealed: bool, mark: Option<Mark>) -> bool {
-        let here = mark.filter(|mark| mark.journal == self.id);
-        sealed || here.is_some_and(|mark| self.last.is_none_or(|last| last < mark.seqno))
-    }
-
     /// Cuts it off behind its last whole batch, durably.
     pub(super) fn cut(&self) -> io::Result<()> {
         let file = File::options().write(true).open(&self.path)?;
@@ -99,59 +47,7 @@ impl Walked {
     }
 }
 
-impl Mark {
-    /// The last that was written, if any is known.
-    pub(super) fn read(dir: &Path) -> Option<Self> {
-        let bytes = fs::read(dir.join(MARKS)).ok()?;
-        let (numbers, sum) = bytes.split_at_checked(16)?;
-        let mut fields = Fields(numbers);
-        let mark = Self { journal: fields.u64(), seqno: fields.u64() };
-        (sum == xxh3_64(numbers).to_le_bytes()).then_some(mark)
-    }
-
-    pub(super) fn write(self, file: &File) -> io::Result<()> {
-        let mut bytes = [0; 24];
-        bytes[..8].copy_from_slice(&self.journal.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.seqno.to_le_bytes());
-        let sum = xxh3_64(&bytes[..16]);
-        bytes[16..].copy_from_slice(&sum.to_le_bytes());
-        file.write_all_at(&bytes, 0)
-    }
-
-    /// The mark of a commit that is about to be written, when `self` is that of the one before.
-    pub(super) fn next(self, dir: &Path, seqno: u64) -> Self {
-        let mut journal = self.journal;
-        while path_of(dir, journal + 1).exists() {
-            journal += 1;
-        }
-        Self { journal, seqno }
-    }
-
-    /// For a store that was just opened, of which nothing is known.
-    pub(super) fn of(dir: &Path) -> io::Result<Self> {
-        let journal = list(dir)?.last().map_or(0, |(id, _)| *id);
-        Ok(Self { journal, seqno: 0 })
-    }
-}
-
-fn path_of(dir: &Path, id: u64) -> PathBuf {
-    dir.join(format!("{id}.jnl"))
-}
-
-fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut journals = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(id) = name.strip_suffix(".jnl").and_then(|id| id.parse().ok()) {
-            journals.push((id, path));
-        }
-    }
-    journals.sort_unstable();
-    Ok(journals)
-}
-
-fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
+pub(super) fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
     let file = File::open(&path)?;
     let left = file.metadata()?.len();
     let mut reader = Reader { input: BufReader::with_capacity(PIECE, file), left, bytes: Vec::new() };

@@ -10,8 +10,9 @@ use disk::Reserve;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 
 use super::engine::failed as fjall_failed;
-use super::journal::Mark;
-use super::{Settings, journal};
+use super::journals::{self, Journals};
+use super::mark::Mark;
+use super::{Settings, swap};
 use crate::{Error, Result};
 
 const FORMAT: &[u8] = b"1"; // of what we store, and how we use fjall; fjall has a version of its own
@@ -32,14 +33,14 @@ pub(super) fn take(dir: &Path) -> Result<File> {
         TryLockError::WouldBlock => Error::InUse { path: dir.display().to_string() },
         TryLockError::Error(error) => failed(error),
     })?;
+    swap::finish(dir).map_err(failed)?;
     clear_unfinished(dir).map_err(failed)?;
     Ok(in_use)
 }
 
 /// The file that says how far the store is synced, and the mark of the last commit so far.
 pub(super) fn marks(dir: &Path) -> Result<(File, Mark)> {
-    let file = File::options().create(true).truncate(false).write(true).open(dir.join(journal::MARKS));
-    let both = file.and_then(|file| Ok((file, Mark::of(dir)?)));
+    let both = Mark::open(dir).and_then(|file| Ok((file, Mark::of(dir)?)));
     both.map_err(|error| Error::Unavailable {
         doing: "open the store",
         what: format!("{}: {error}", dir.display()),
@@ -48,7 +49,7 @@ pub(super) fn marks(dir: &Path) -> Result<(File, Mark)> {
 
 pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace)> {
     let failed = |error| fjall_failed(dir, "open the store", error);
-    journal::mend(dir)?;
+    Journals::read(dir)?.mend()?;
     // Where it finds a table damaged, it may panic.
     let opened = panic::catch_unwind(|| open_database(dir, settings));
     let panicked = |_| Error::Corrupt { path: dir.display().to_string(), what: "fjall panicked".to_owned() };
@@ -92,10 +93,14 @@ fn check_format(dir: &Path, db: &Database) -> Result<()> {
     let about = db.keyspace("about", KeyspaceCreateOptions::default).map_err(failed)?;
     match about.get("format").map_err(failed)? {
         Some(format) if *format == *FORMAT => Ok(()),
-        Some(format) => Err(Error::Corrupt {
-            path: dir.display().to_string(),
-            what: format!("its format is {}, known is {}", format.escape_ascii(), FORMAT.escape_ascii()),
-        }),
+        Some(format) => {
+            let (found, known) = (format.escape_ascii(), FORMAT.escape_ascii());
+            let what = format!(
+                "the store at {} is of format {found}: this version reads format {known}",
+                dir.display()
+            );
+            Err(Error::Mismatch { what })
+        }
         None => {
             about.insert("format", FORMAT).map_err(failed)?;
             // To its table now: fjall keeps a journal for as long as one keyspace has something in it that is only there.
@@ -109,9 +114,7 @@ fn check_format(dir: &Path, db: &Database) -> Result<()> {
 fn clear_unfinished(dir: &Path) -> io::Result<()> {
     let version = dir.join("version");
     let finished = version.exists() && fs::metadata(&version)?.len() > 0;
-    let keyspaces = dir.join("keyspaces");
-    let stored = keyspaces.exists() && fs::read_dir(&keyspaces)?.next().is_some();
-    if finished || stored {
+    if finished || journals::has_data(dir)? {
         return Ok(());
     }
     for leftover in [version, dir.join("0.jnl")] {

@@ -97,7 +97,7 @@ async fn does_not_open_a_format_to_come() {
     let refused = EmbeddedStore::open(dir.path(), Settings::default()).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        format!("the store at {} is damaged: its format is 2, known is 1", dir.path().display())
+        format!("the store at {} is of format 2: this version reads format 1", dir.path().display())
     );
 }
 

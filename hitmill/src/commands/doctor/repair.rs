@@ -1,53 +1,59 @@
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clock::Clock;
-use eventlog::embedded::doctor::Remedy;
-use keyspace::{fault, record};
-use model::{Partition, Position};
+use eventlog::embedded::doctor as logs;
+use keyspace::fault::{self, Fault};
+use keyspace::{config, record};
+use model::{Generation, Partition, Position};
 use rollup_svc::rewind::{self, Place};
 use store::embedded::doctor as stores;
 
 use super::Places;
-use super::examined::{self, Examined, Folded};
-use crate::settings::Settings;
+use super::examined::{self, Held};
+use super::folded::{Folded, note_newest};
 
-/// Repairs what is damaged: the store first, since the log has to fit what it says.
-pub(super) async fn repair(settings: &Settings, places: &Places, examined: Examined) -> anyhow::Result<()> {
+/// Repairs what is damaged, or nothing. Numbers that cannot be had again are lost only if that is `agreed`.
+///
+/// Until the end all is as it was, but for segments of the log, each of which is replaced in one step; then the store is, in one
+/// step, too.
+pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow::Result<()> {
     let clock = Clock::system();
     let aside = aside(&places.data, &clock);
-    let (mut moved, mut folded, mut anew) = (Vec::new(), Folded::new(), false);
-    if let Some(path) = &places.store {
-        let repaired = stores::repair(path, &aside, &fault::of_value, &fault::CONFIGURATION).context(
-            "the store cannot be repaired, since its merchants and keys cannot be read: bring back a copy of it, or move it away and begin with none",
-        )?;
-        if let Some(values) = repaired.taken_over {
-            eprintln!("the store was made anew with the {values} values of its configuration");
-            anew = true;
-        } else if !repaired.aside.is_empty() {
-            eprintln!("the store was cut back to what it was before the damage");
+    let history = held.numbers_without_hits().filter(|_| !agreed);
+    let Held { log, store, mut folded } = held;
+    let extents = log.as_ref().map(|log| &log.partitions[..]);
+    if extents.is_some_and(|extents| usize::from(folded.partitions()) > extents.len()) {
+        bail!(
+            "{} partitions were folded, and the log has fewer: it is not the log that was folded, put that one back",
+            folded.partitions()
+        );
+    }
+    let mut remade = None;
+    if let Some(store) = store
+        && (store.findings.iter().any(|finding| finding.loss != stores::Loss::TornTail)
+            || begins_later(extents, &folded))
+    {
+        let remade = remade.insert(remake(store, &folded).await?);
+        if remade.store.taken_over.is_some() || begins_later(extents, &remade.folded) {
+            if let Some(history) = history {
+                bail!(
+                    "all of the log has to be folded again, which loses {history}: say `--lose-numbers` if they may go, or bring back a copy"
+                );
+            }
+            remade.begin_again(extents).await?;
         }
-        moved.extend(repaired.aside);
-        folded = examined::look_at_store(path)?.1;
+        folded = mem::take(&mut remade.folded);
     }
-    if let Some(log) = &examined.held {
-        let folded: Vec<u64> = (0..log.partitions.len() as u16)
-            .map(|partition| folded.get(&Partition(partition)).copied().unwrap_or_default())
-            .collect();
-        let remedy =
-            Remedy { aside: &aside.join("log"), filler: record::EMPTY, folded: &folded, now: clock.now() };
-        let rewritten = log.repair(&fault::of_record, &remedy)?;
-        if !rewritten.is_empty() {
-            eprintln!("the log was repaired; segments written anew: {}", rewritten.len());
-        }
-        moved.extend(rewritten);
+    if let Some(log) = log {
+        repair_log(&log, &folded, &aside, &clock)?;
     }
-    drop(examined);
-    if places.log.is_some() && places.store.is_some() && begin_again(settings, &clock, anew).await? {
-        eprintln!("all of the log is folded again when the server starts");
-    }
-    for path in moved {
-        eprintln!("what was damaged is kept in {}", path.display());
+    if let Some(Remade { store, said, .. }) = remade {
+        let kept = aside.join("store");
+        store.install(&kept)?;
+        said.iter().for_each(|line| eprintln!("{line}"));
+        eprintln!("the store as it was is kept in {}", kept.display());
     }
     let left = examined::examine(places)?;
     if left.findings.iter().any(|finding| finding.damage) {
@@ -57,21 +63,80 @@ pub(super) async fn repair(settings: &Settings, places: &Places, examined: Exami
     Ok(())
 }
 
-/// Sends every partition to the start of the log, as `hitmill topic rewind` does: if the store is new, or so old now that
-/// the log does not go back to where it was.
-async fn begin_again(settings: &Settings, clock: &Clock, anew: bool) -> anyhow::Result<bool> {
-    let platform = host::platform::open(&settings.host.data, settings.backends(), clock.clone()).await?;
-    let places = rewind::places(&*platform.store, &*platform.log).await?;
-    let too_old = |place: &Place| {
-        let read_from = place.checkpoint.map_or(Position::START, |checkpoint| checkpoint.read_from);
-        read_from < place.first
+/// Whether the worker of some partition would go on before the oldest record that its log has.
+fn begins_later(extents: Option<&[logs::Extent]>, folded: &Folded) -> bool {
+    let read_from = |extent: &logs::Extent| folded.read_from(extent.partition);
+    let later = |extent| read_from(extent).is_some_and(|from| from < extent.records.start);
+    extents.into_iter().flatten().any(later)
+}
+
+/// A store that takes the place of the one that is there.
+struct Remade {
+    store: stores::Repaired,
+    folded: Folded,
+    said: Vec<String>,
+}
+
+/// Makes a store that can be read to its end.
+async fn remake(store: stores::Examined, before: &Folded) -> anyhow::Result<Remade> {
+    let cut = store.findings.iter().any(|finding| finding.loss == stores::Loss::Commits);
+    let judge = |key: &[u8], value: &[u8]| fault::of_value(key, value).map(what);
+    let store = match store.repair(&judge, &config::FAMILIES) {
+        Err(error @ store::Error::Corrupt { .. }) => Err(error).context(
+            "the store cannot be repaired, since its merchants and keys cannot be read: bring back a copy of it, or move it away and begin with none",
+        )?,
+        repaired => repaired?,
     };
-    if !anew && !places.iter().any(too_old) {
-        return Ok(false);
+    let mut said = Vec::new();
+    if let Some(values) = store.taken_over {
+        said.push(format!("the store was made anew with the {values} values of its configuration"));
+        // No number of a generation that readers have seen may be given again.
+        note_newest(&store.open()?, before.newest.unwrap_or(Generation::FIRST)).await?;
+    } else if cut {
+        said.push("the store was cut back to what it was before the damage".to_owned());
     }
-    rewind::begin(&*platform.store, &places).await?;
-    platform.store.sync().await?;
-    Ok(true)
+    let folded = Folded::of(&store.open()?).await?;
+    Ok(Remade { store, folded, said })
+}
+
+impl Remade {
+    /// Sends every partition to the start of the log, as `hitmill topic rewind` does.
+    async fn begin_again(&mut self, extents: Option<&[logs::Extent]>) -> anyhow::Result<()> {
+        let Some(extents) = extents else {
+            let line = "the log is not on this machine: run `hitmill topic rewind` when the server is up";
+            self.said.push(line.to_owned());
+            return Ok(());
+        };
+        let place = |extent: &logs::Extent| Place {
+            partition: extent.partition,
+            checkpoint: None,
+            first: Position::of_entry(extent.records.start),
+        };
+        rewind::begin(&self.store.open()?, &extents.iter().map(place).collect::<Vec<_>>()).await?;
+        self.said.push("all of the log is folded again when the server starts".to_owned());
+        Ok(())
+    }
+}
+
+fn repair_log(log: &logs::Examined, folded: &Folded, aside: &Path, clock: &Clock) -> anyhow::Result<()> {
+    let folded: Vec<u64> = (0..log.partitions.len() as u16).map(|n| folded.before(Partition(n))).collect();
+    let remedy =
+        logs::Remedy { aside: &aside.join("log"), filler: record::EMPTY, folded: &folded, now: clock.now() };
+    let rewritten = log.repair(&|record| fault::of_record(record).map(what), &remedy)?;
+    if !rewritten.is_empty() {
+        eprintln!("the log was repaired; segments written anew: {}", rewritten.len());
+    }
+    for path in rewritten {
+        eprintln!("what was damaged is kept in {}", path.display());
+    }
+    Ok(())
+}
+
+/// Nothing of a later version is repaired, so it says no more than this.
+fn what(fault: Fault) -> String {
+    match fault {
+        Fault::Damaged(what) | Fault::Later(what) => what,
+    }
 }
 
 /// A folder that is not there yet.

@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use rustix::fs::{CWD, RenameFlags};
 use tempfile::TempDir;
 
 use super::crash::copy_of;
 use super::journal::{flip, killed};
 use super::{Settings, open};
 use crate::embedded::EmbeddedStore;
-use crate::embedded::doctor::{Examined, Finding, Loss, examine, repair};
+use crate::embedded::doctor::{Examined, Finding, Loss, examine};
 use crate::{Batch, Pair, Store};
 
 const CELLS: u8 = 0x10;
@@ -62,6 +63,28 @@ async fn everything(dir: &Path) -> crate::Result<Vec<Pair>> {
     store.snapshot().await?.scan(&[0], &[0xff; 8], usize::MAX).await
 }
 
+/// All files, with their lengths.
+fn names(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(names(&path))
+        } else {
+            found.push((path.clone(), fs::metadata(&path).unwrap().len()))
+        }
+    }
+    found.sort();
+    found
+}
+
+fn repaired(home: &Path, aside: &Path, families: &[u8]) -> Option<u64> {
+    let repaired = look(home).repair(&sound, families).unwrap();
+    let taken_over = repaired.taken_over;
+    repaired.install(aside).unwrap();
+    taken_over
+}
+
 fn tables(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -79,7 +102,10 @@ fn tables(dir: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn a_whole_store_has_no_findings() {
     let (dir, pairs) = stored().await;
-    let Examined { values, bytes, findings } = look(&dir.path().join("store"));
+    let home = dir.path().join("store");
+    let before = names(dir.path());
+    let Examined { values, bytes, findings, .. } = look(&home);
+    assert_eq!(names(dir.path()), before, "nothing is left of looking");
     // Keys are 5 bytes, values 100.
     assert_eq!((values, bytes, &findings[..]), (2_000, 2_000 * 105, &[][..]));
     assert_eq!(pairs.len(), 2_000);
@@ -110,18 +136,70 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
     let [Finding { place, loss: Loss::Values, .. }] = &findings[..] else { panic!("{findings:?}") };
     assert!(place.starts_with("behind key \\x10\\x00\\x00"), "{place}");
 
-    let aside = dir.path().join("aside");
-    // What a repair that was stopped has left may be all that there is of the old store.
-    let left = dir.path().join("store.new");
-    fs::create_dir(&left).unwrap();
-    let refused = repair(&home, &aside, &sound, &[CONFIG]).unwrap_err();
-    assert!(refused.to_string().contains("store.new is left of an earlier repair"), "{refused}");
-    fs::remove_dir(&left).unwrap();
-    let repaired = repair(&home, &aside, &sound, &[CONFIG]).unwrap();
-    assert_eq!((repaired.taken_over, repaired.aside), (Some(3), vec![aside.join("store")]));
+    let aside = dir.path().join("aside/store");
+    let before = names(&home);
+    // Half of a store that a repair which was stopped has left.
+    fs::create_dir(dir.path().join("store.new")).unwrap();
+    assert_eq!(repaired(&home, &aside, &[CONFIG]), Some(3));
     assert_eq!(everything(&home).await.unwrap(), pairs[1_997..]);
     assert_eq!(look(&home).findings, []);
-    assert!(!everything(&aside.join("store")).await.is_ok_and(|found| found == pairs), "kept as it was");
+    let kept: Vec<_> = names(&aside)
+        .into_iter()
+        .map(|(path, len)| (home.join(path.strip_prefix(&aside).unwrap()), len))
+        .collect();
+    assert_eq!(kept, before);
+    assert!(everything(&aside).await.is_err(), "kept as it was");
+    assert!(!dir.path().join("store.new").exists() && !dir.path().join("store.copy").exists());
+}
+
+/// A repair that fails, or that nobody installs, changes nothing.
+#[tokio::test]
+async fn a_store_is_as_it_was_until_the_new_one_is_installed() {
+    let (dir, _) = stored().await;
+    let home = dir.path().join("store");
+    let table = tables(&home).pop().unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[20_000] ^= 1;
+    fs::write(&table, bytes).unwrap();
+    let before = names(dir.path());
+    // The values of this family are the ones that cannot be read.
+    assert!(look(&home).repair(&sound, &[CELLS]).is_err());
+    assert_eq!(names(dir.path()), before);
+    let repaired = look(&home).repair(&sound, &[CONFIG]).unwrap();
+    let store = repaired.open().unwrap();
+    let mut batch = Batch::default();
+    batch.put("more", "1");
+    store.commit(batch).await.unwrap();
+    drop((store, repaired));
+    assert_eq!(names(dir.path()), before);
+}
+
+/// The process, or the power, goes at any time while one store is put in the place of another.
+#[tokio::test]
+async fn a_swap_that_was_stopped_is_finished_by_the_next_start() {
+    for stopped in ["before", "after they changed places", "after the old one was moved"] {
+        let (dir, pairs) = stored().await;
+        let (home, new) = (dir.path().join("store"), dir.path().join("store.new"));
+        let aside = dir.path().join("aside/store");
+        drop(open(&new));
+        fs::write(new.join("replaced"), aside.to_str().unwrap()).unwrap();
+        if stopped != "before" {
+            rustix::fs::renameat_with(CWD, &home, CWD, &new, RenameFlags::EXCHANGE).unwrap();
+        }
+        if stopped == "after the old one was moved" {
+            fs::create_dir(dir.path().join("aside")).unwrap();
+            fs::rename(&new, &aside).unwrap();
+        }
+        let found = everything(&home).await.unwrap();
+        if stopped == "before" {
+            assert_eq!(found, pairs);
+            assert_eq!(look(&home).findings, []);
+            continue;
+        }
+        assert_eq!(found, [], "{stopped}");
+        assert_eq!(everything(&aside).await.unwrap(), pairs, "{stopped}");
+        assert!(!new.exists() && !home.join("replaced").exists(), "{stopped}");
+    }
 }
 
 #[tokio::test]
@@ -139,10 +217,9 @@ async fn a_journal_that_is_damaged_costs_what_is_behind_it() {
     assert_eq!(findings, [Finding { place, what, loss: Loss::Commits }]);
     let damaged = fs::read(&journal).unwrap();
 
-    let repaired = repair(&home, &dir.path().join("aside"), &sound, &[]).unwrap();
-    assert_eq!(repaired.taken_over, None);
-    let [copy] = &repaired.aside[..] else { panic!("{repaired:?}") };
-    assert!(fs::read(copy).unwrap() == damaged, "kept as it was");
+    let aside = dir.path().join("aside/store");
+    assert_eq!(repaired(&home, &aside, &[]), None);
+    assert!(fs::read(aside.join("0.jnl")).unwrap() == damaged, "kept as it was");
     let left: Vec<_> = everything(&home).await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(left, ["commit/000"]);
 

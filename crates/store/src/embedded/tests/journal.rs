@@ -1,6 +1,6 @@
 //! Damage to the journal: what was never synced may go, what was is never lost in silence.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -86,9 +86,96 @@ async fn damage_to_what_was_synced_is_told() {
             Err(error) => error,
         };
         let Error::Corrupt { path, what } = &error else { panic!("{error}") };
-        assert!(path.ends_with("0.jnl"), "{path}");
-        assert!(what.ends_with(&format!("at offset {start}, and it was synced")), "{what}");
+        assert!(path.ends_with(&format!("0.jnl at offset {start}")), "{path}");
+        assert!(what.ends_with(", and it was synced"), "{what}");
     }
+}
+
+/// Damage that leaves no trace in what is left.
+#[tokio::test]
+async fn a_journal_that_ends_too_early_or_is_gone_is_missed() {
+    let (dir, ends) = killed(&[100, 100, 100], Some(2)).await;
+    let refused = |damage: &dyn Fn(&Path)| {
+        let copy = copy_of(dir.path());
+        damage(copy.path());
+        let refused = EmbeddedStore::open(copy.path(), Settings::default()).err().unwrap().to_string();
+        // A store without journals is not begun anew, either.
+        assert!(EmbeddedStore::open(copy.path(), Settings::default()).is_err(), "{refused}");
+        refused
+    };
+    for (commits, end) in [&[0][..], &ends[..2]].concat().into_iter().enumerate() {
+        let said = refused(&|dir| zero(dir, end, ends[2]));
+        let what = format!("0.jnl at offset {end} is damaged: it ends here, and later commits were synced");
+        assert!(said.contains(&what), "{commits}: {said}");
+        let said = refused(&|dir| journal(dir).set_len(end).unwrap());
+        assert!(said.contains(&what), "{commits}: {said}");
+    }
+    let said = refused(&|dir| fs::remove_file(dir.join("0.jnl")).unwrap());
+    assert!(said.ends_with("is damaged: it has no journal, and it was synced"), "{said}");
+    // Two journals that nothing was written to yet, the first of which is gone.
+    let empty =
+        |dir: &Path, id: u64| File::create(dir.join(format!("{id}.jnl"))).unwrap().set_len(4_096).unwrap();
+    let said = refused(&|dir| empty(dir, 2));
+    assert!(said.contains("the next journal is 2.jnl: what is between is missing"), "{said}");
+    let copy = copy_of(dir.path());
+    (1..3).for_each(|id| empty(copy.path(), id));
+    assert_eq!(commits_in(&open(copy.path())).await, 3);
+}
+
+/// What is noted does not fit, or is of before a cut of the power: then a tail may be torn.
+#[tokio::test]
+async fn a_mark_that_says_nothing() {
+    let (dir, ends) = killed(&[100, 100], Some(1)).await;
+    flip(dir.path(), ends[0] + 30);
+    let mark = fs::read(dir.path().join("synced")).unwrap();
+    for left in [Vec::new(), vec![0; 24], mark[..20].to_vec(), vec![7; 24]] {
+        let copy = copy_of(dir.path());
+        fs::write(copy.path().join("synced"), left).unwrap();
+        assert_eq!(commits_in(&open(copy.path())).await, 1);
+    }
+}
+
+/// Journals come and go, and nothing is taken for damage.
+#[tokio::test]
+async fn no_journal_that_is_whole_is_taken_for_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    for number in 0..27 {
+        let mut batch = if number % 3 == 0 { Batch::durable() } else { Batch::default() };
+        batch.put(format!("commit/{number:03}"), vec![b'v'; 8 << 20]);
+        store.commit(batch).await.unwrap();
+        match number % 9 {
+            // fjall goes on in another journal when there are 64 MB in one and a table is written.
+            7 => store.engine.cells.rotate_memtable_and_wait().unwrap(),
+            // The first commit to it, and before it was written to at all.
+            8 => store.sync().await.unwrap(),
+            _ => continue,
+        }
+        // fjall writes nothing when it is closed: this is what a kill would leave.
+        drop(store);
+        store = open(dir.path());
+        assert_eq!(commits_in(&store).await, number + 1);
+    }
+    assert!(!dir.path().join("0.jnl").exists(), "more than one journal was used");
+}
+
+/// What another version wrote is not damaged, and not cut off.
+#[tokio::test]
+async fn journals_of_another_version_are_left_alone() {
+    let (dir, ends) = killed(&[100, 100], Some(1)).await;
+    flip(dir.path(), ends[0] + 30);
+    let before = fs::read(dir.path().join("0.jnl")).unwrap();
+    fs::write(dir.path().join("version"), b"FJL\x04").unwrap();
+    let refused = EmbeddedStore::open(dir.path(), Settings::default()).err().unwrap();
+    assert!(matches!(refused, Error::Mismatch { .. }), "{refused}");
+    assert!(
+        refused.to_string().ends_with("is of format 4 of its engine: this version reads format 3"),
+        "{refused}"
+    );
+    fs::remove_file(dir.path().join("version")).unwrap();
+    let refused = EmbeddedStore::open(dir.path(), Settings::default()).err().unwrap();
+    assert!(refused.to_string().ends_with("version is damaged: it says no version"), "{refused}");
+    assert!(before == fs::read(dir.path().join("0.jnl")).unwrap());
 }
 
 /// The next process syncs no less than the last one.

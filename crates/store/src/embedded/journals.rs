@@ -1,0 +1,166 @@
+//! The journals of a store: what is wrong with them, and whether it matters.
+//!
+//! ```text
+//! 0.jnl, 1.jnl ...    the last one is written to, the others were synced before the next one was made
+//! synced              the mark: see mark.rs
+//! version             "FJL" 3
+//! ```
+//!
+//! A torn tail, which a cut of the power leaves and nobody was promised, is told from damage to what was synced.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::journal::{Walked, walk};
+use super::mark::Mark;
+use crate::{Error, Result};
+
+const VERSION: &[u8; 4] = b"FJL\x03";
+
+/// All journals of a store, in their order.
+pub(super) struct Journals {
+    walked: Vec<Walked>,
+    /// What is wrong with them, in their order.
+    pub(super) flaws: Vec<Flaw>,
+    dir: PathBuf,
+}
+
+/// Something that does not fit.
+pub(super) struct Flaw {
+    pub(super) place: String,
+    pub(super) what: String,
+    /// Whether it is damage, and not a torn tail.
+    pub(super) synced: bool,
+    /// How many journals are whole up to here: the last of them up to its last whole batch.
+    kept: usize,
+}
+
+impl Journals {
+    /// Reads them. Fails if another version of fjall wrote them: what it does not know would look like damage.
+    pub(super) fn read(dir: &Path) -> Result<Self> {
+        let failed = |error| failed(dir, &error);
+        let mut journals = Self { walked: Vec::new(), flaws: Vec::new(), dir: dir.to_owned() };
+        if !has_version(dir)? {
+            // It was never finished: nothing was stored.
+            return Ok(journals);
+        }
+        for (id, path) in list(dir).map_err(failed)? {
+            journals.walked.push(walk(id, path).map_err(failed)?);
+        }
+        journals.judge(Mark::read(dir).map_err(failed)?);
+        Ok(journals)
+    }
+
+    fn judge(&mut self, mark: Option<Mark>) {
+        let Self { walked, flaws, dir } = self;
+        let Some(last) = walked.last() else {
+            let what = "it has no journal".to_owned();
+            flaws.push(Flaw { place: dir.display().to_string(), what, synced: true, kept: 0 });
+            return;
+        };
+        let missed = mark.filter(|mark| mark.misses(last));
+        for (index, journal) in walked.iter().enumerate() {
+            let next = walked.get(index + 1);
+            let mut flaw = |what: String, synced| {
+                let place = format!("{} at offset {}", journal.path.display(), journal.end);
+                flaws.push(Flaw { place, what, synced, kept: index + 1 });
+            };
+            if let Some(what) = &journal.broken {
+                flaw(what.clone(), next.is_some() || missed.is_some());
+            }
+            match next {
+                Some(next) if next.id != journal.id + 1 => {
+                    flaw(format!("the next journal is {}.jnl: what is between is missing", next.id), true);
+                }
+                None if journal.broken.is_none() && missed.is_some() => {
+                    flaw("it ends here, and later commits were synced".to_owned(), true);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The first thing that is damaged, and no torn tail.
+    pub(super) fn damage(&self) -> Option<&Flaw> {
+        self.flaws.iter().find(|flaw| flaw.synced)
+    }
+
+    /// Cuts off the torn tail of the last journal. Fails if something was damaged that had been synced.
+    pub(super) fn mend(&self) -> Result<()> {
+        if let Some(Flaw { place, what, .. }) = self.damage() {
+            let (path, what) = (place.clone(), format!("{what}, and it was synced"));
+            return Err(Error::Corrupt { path, what });
+        }
+        for (flaw, journal) in self.flaws.iter().zip(self.walked.last()) {
+            let Flaw { place, what, .. } = flaw;
+            tracing::warn!(place, what, "cut off a torn tail of the store's journal that was never synced");
+            journal.cut().map_err(|error| failed(&self.dir, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Cuts them off where the first damage is: what is left is the store as it once was. Says whether there was any. Not safe to
+    /// stop: it is done to a copy.
+    pub(super) fn cut(&self) -> Result<bool> {
+        let Some(damage) = self.damage() else { return Ok(false) };
+        let (kept, gone) = self.walked.split_at(damage.kept);
+        let cut = || -> io::Result<()> {
+            gone.iter().try_for_each(|journal| fs::remove_file(&journal.path))?;
+            Mark::remove(&self.dir)?;
+            kept.last().map_or(Ok(()), Walked::cut)
+        };
+        cut().map_err(|error| failed(&self.dir, &error))?;
+        Ok(true)
+    }
+}
+
+/// Whether fjall has finished making the store. It writes its version last, before anything is stored.
+fn has_version(dir: &Path) -> Result<bool> {
+    let bytes = match fs::read(dir.join("version")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(|error| failed(dir, &error))?,
+    };
+    match bytes.strip_prefix(b"FJL") {
+        _ if bytes == VERSION => Ok(true),
+        _ if bytes.is_empty() && !has_data(dir).map_err(|error| failed(dir, &error))? => Ok(false),
+        Some([other]) => {
+            let what = format!(
+                "the store at {} is of format {other} of its engine: this version reads format 3",
+                dir.display()
+            );
+            Err(Error::Mismatch { what })
+        }
+        _ => {
+            let path = dir.join("version").display().to_string();
+            Err(Error::Corrupt { path, what: "it says no version".to_owned() })
+        }
+    }
+}
+
+fn failed(dir: &Path, error: &io::Error) -> Error {
+    Error::Unavailable { doing: "read the journal", what: format!("{}: {error}", dir.display()) }
+}
+
+/// Whether anything can have been stored.
+pub(super) fn has_data(dir: &Path) -> io::Result<bool> {
+    let keyspaces = dir.join("keyspaces");
+    Ok(keyspaces.exists() && fs::read_dir(&keyspaces)?.next().is_some())
+}
+
+pub(super) fn path_of(dir: &Path, id: u64) -> PathBuf {
+    dir.join(format!("{id}.jnl"))
+}
+
+pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(id) = name.strip_suffix(".jnl").and_then(|id| id.parse().ok()) {
+            journals.push((id, path));
+        }
+    }
+    journals.sort_unstable();
+    Ok(journals)
+}

@@ -1,0 +1,71 @@
+//! Putting another store in the place of one, in a step that happens or does not.
+//!
+//! ```text
+//! store/              the store
+//! store.new/          the other one, until they change places; then the old one, until it is moved aside
+//! store/replaced      in the other one, where the old one goes: while it is there, that is not done
+//! ```
+//!
+//! Whoever opens the store next finishes what was begun.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+const NOTE: &str = "replaced";
+
+/// Where the other store is made.
+pub(super) fn place_of_new(dir: &Path) -> PathBuf {
+    dir.with_extension("new")
+}
+
+/// Puts the store that is in [`place_of_new`] in the place of the one in `dir`, which is moved to `aside`.
+pub(super) fn swap(dir: &Path, aside: &Path) -> io::Result<()> {
+    let new = place_of_new(dir);
+    // Whole paths: whoever finishes it may stand somewhere else.
+    let aside = std::path::absolute(aside)?;
+    fs::write(new.join(NOTE), aside.as_os_str().as_encoded_bytes())?;
+    sync_all(&new)?;
+    // At no time is there none: a server that found none would make one without merchants.
+    rustix::fs::renameat_with(CWD, dir, CWD, &new, RenameFlags::EXCHANGE)?;
+    sync_parent(dir)?;
+    finish(dir)
+}
+
+/// Moves aside what was replaced, if that was not done yet.
+pub(super) fn finish(dir: &Path) -> io::Result<()> {
+    let note = dir.join(NOTE);
+    let aside = match fs::read_to_string(&note) {
+        Ok(aside) => PathBuf::from(aside),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let old = place_of_new(dir);
+    if old.exists() {
+        aside.parent().map_or(Ok(()), |parent| disk::make_directory(&disk::System, parent))?;
+        fs::rename(&old, &aside)?;
+        sync_parent(&aside)?;
+        sync_parent(dir)?;
+    }
+    fs::remove_file(note)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Makes a directory durable with all that is in it.
+fn sync_all(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?
+        } else {
+            File::open(entry.path())?.sync_all()?
+        }
+    }
+    File::open(dir)?.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
