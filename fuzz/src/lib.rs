@@ -4,6 +4,7 @@
 mod import;
 mod json;
 mod log;
+mod merge;
 mod query;
 pub mod seeds;
 mod values;
@@ -12,6 +13,7 @@ mod wire;
 pub use import::import;
 pub use json::json;
 pub use log::log;
+pub use merge::merge;
 pub use query::query;
 pub use values::values;
 pub use wire::wire;
@@ -20,5 +22,12 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets, by name; `corpus/NAME` has the bytes to begin with.
-pub const TARGETS: [(&str, Target); 6] =
-    [("wire", wire), ("values", values), ("query", query), ("json", json), ("import", import), ("log", log)];
+pub const TARGETS: [(&str, Target); 7] = [
+    ("wire", wire),
+    ("values", values),
+    ("merge", merge),
+    ("query", query),
+    ("json", json),
+    ("import", import),
+    ("log", log),
+];

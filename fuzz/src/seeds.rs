@@ -15,6 +15,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "wire" => batches(),
         "values" => values(),
+        "merge" => merges(),
         "json" => JSON.iter().map(|json| json.as_bytes().to_vec()).collect(),
         "import" => LINES.iter().map(|line| line.as_bytes().to_vec()).collect(),
         "log" => vec![vec![], vec![2, 40, 7], vec![0, 9, 255, 1], vec![3, 20, b'9'], vec![2, 0, 0, 2, 200]],
@@ -77,6 +78,33 @@ fn batches() -> Vec<Vec<u8>> {
     let more = v1::Batch { context: Some(more), ..Default::default() };
     let twice = [plain.encode_to_vec(), more.encode_to_vec()].concat();
     vec![plain.encode_to_vec(), lz4.encode_to_vec(), twice]
+}
+
+fn merges() -> Vec<Vec<u8>> {
+    // Few visitors are kept as they are, many in a sketch.
+    let cell = |page: &[u8], visitors: u64| {
+        let mut cell = Cell::default();
+        for visitor in 0..visitors {
+            cell.row(page).visitors.insert(visitor << 50, 1);
+        }
+        cell.row(page).slot(2).counts.hits = visitors as i64;
+        cell.encode().to_vec()
+    };
+    let mut fates = Fates::default();
+    fates.add(Fate::ALL[1], 7);
+    let of = |family: u8, parts: [Vec<u8>; 3]| {
+        let mut bytes = vec![family];
+        for part in parts {
+            bytes.extend_from_slice(&(part.len() as u16).to_le_bytes());
+            bytes.extend_from_slice(&part);
+        }
+        bytes
+    };
+    vec![
+        of(0, [cell(b"/a", 3), cell(b"/b", 1), cell(b"/a", 2)]),
+        of(0, [cell(b"/a", 700), cell(b"/a", 3), cell(b"", 90)]),
+        of(1, [fates.encode().to_vec(), Fates::default().encode().to_vec(), fates.encode().to_vec()]),
+    ]
 }
 
 fn values() -> Vec<Vec<u8>> {

@@ -12,7 +12,10 @@ pub enum Malformed {
     /// Bytes are left over.
     #[error("the value has {0} bytes too many")]
     Long(usize),
-    /// A version or a tag that is not known.
+    /// What nobody writes.
+    #[error("the value has {0}")]
+    Impossible(&'static str),
+    /// A version or a tag that is not known: a later version writes it.
     #[error("{what} {found} is not known")]
     Unknown {
         /// What it was read as.
@@ -91,7 +94,7 @@ impl<'a> Reader<'a> {
     /// A varint.
     pub fn varint(&mut self) -> Result<u64, Malformed> {
         let n = self.wide(10)?;
-        u64::try_from(n).map_err(|_| Malformed::Unknown { what: "a number above 64 bits,", found: n as u64 })
+        u64::try_from(n).map_err(|_| Malformed::Impossible("a number above 64 bits"))
     }
 
     /// A varint that counts things which take at least one byte each: never more than there are bytes left.

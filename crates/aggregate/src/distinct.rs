@@ -147,9 +147,14 @@ impl Distinct {
             n if n <= EXACT as u64 + 1 => {
                 let entries = reader.take((n as usize - 1) * 8)?;
                 let seen = entries.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
-                Ok(Self(Repr::Exact(seen.collect())))
+                let seen: Vec<u64> = seen.collect();
+                let rising = seen.is_sorted_by(|a, b| a & !QUARTER_BITS < b & !QUARTER_BITS);
+                if !rising || seen.iter().any(|entry| entry & QUARTER_BITS == 0) {
+                    return Err(Malformed::Impossible("hashes that are not in order, or of no quarter"));
+                }
+                Ok(Self(Repr::Exact(seen)))
             }
-            n => Err(Malformed::Unknown { what: "a number of hashes", found: n - 1 }),
+            _ => Err(Malformed::Impossible("more hashes than are kept")),
         }
     }
 }

@@ -85,9 +85,9 @@ impl Hll {
                 }
             }
             set => {
-                let mut at = 0;
+                let mut at = 0_usize;
                 for _ in 1..set {
-                    at += usize::try_from(reader.varint()?).unwrap_or(REGISTERS);
+                    at = at.saturating_add(usize::try_from(reader.varint()?).unwrap_or(REGISTERS));
                     let register = hll.0.get_mut(at).ok_or(Malformed::Short)?;
                     *register = known_rank(reader.byte()?)?;
                     at += 1;
@@ -102,7 +102,7 @@ fn known_rank(rank: u8) -> Result<u8, Malformed> {
     if u32::from(rank) <= RANK_BITS + 1 {
         Ok(rank)
     } else {
-        Err(Malformed::Unknown { what: "a register", found: rank.into() })
+        Err(Malformed::Impossible("a register above the highest rank"))
     }
 }
 

@@ -63,7 +63,7 @@ impl MoneySums {
         let mut sums = Self::IDENTITY;
         for _ in 0..reader.count()? {
             let currency = Currency::from_bytes(reader.array()?);
-            let currency = currency.ok_or(Malformed::Unknown { what: "a currency", found: 0 })?;
+            let currency = currency.ok_or(Malformed::Impossible("a currency that is none"))?;
             sums.add(MoneySum { currency, revenue: reader.signed()?, value: reader.signed()? });
         }
         Ok(sums)

@@ -23,7 +23,9 @@ impl From<Malformed> for Fault {
     fn from(why: Malformed) -> Self {
         match why {
             Malformed::Unknown { .. } => Self::Later(why.to_string()),
-            Malformed::Short | Malformed::Long(_) => Self::Damaged(why.to_string()),
+            Malformed::Short | Malformed::Long(_) | Malformed::Impossible(_) => {
+                Self::Damaged(why.to_string())
+            }
         }
     }
 }

@@ -226,7 +226,7 @@ fn read_entry(entry: &[u8]) -> Result<Entry<'_>, Malformed> {
             rules_version: reader.varint()?,
             lane: if reader.byte()? == 0 { Lane::Live } else { Lane::History },
             client_id: std::str::from_utf8(reader.bytes()?)
-                .map_err(|_| Malformed::Unknown { what: "a client id that is not UTF-8,", found: 0 })?,
+                .map_err(|_| Malformed::Impossible("a client id that is not UTF-8"))?,
             epoch: reader.varint()?,
             context: reader.bytes()?,
             refused: RefusedHits::read(&mut reader)?,

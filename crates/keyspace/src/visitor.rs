@@ -268,7 +268,7 @@ impl Visitor {
             let order = reader.varint()?;
             let number = reader.varint()?;
             let facts = facts.get(number as usize).cloned();
-            let facts = facts.ok_or(Malformed::Unknown { what: "number of facts", found: number })?;
+            let facts = facts.ok_or(Malformed::Impossible("a session without its facts"))?;
             visitor.sessions.push(Session { start, end, order, facts });
         }
         Ok(visitor)
