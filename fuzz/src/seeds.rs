@@ -117,7 +117,7 @@ fn values() -> Vec<Vec<u8>> {
     touched.0[3] = 9;
     let mut bucket = Bucket::default();
     let epoch = Epoch { epoch: 1, high: 40, gaps: vec![(3, 5), (9, 9)] };
-    bucket.clients.insert(7, Client { epochs: vec![epoch] });
+    bucket.clients.insert(7, Client { epochs: [epoch].into() });
     let facts = Facts::pack([&b"/a"[..], b"direct"]);
     let session = Session { start: Timestamp(1_000), end: Timestamp(9_000), order: 4, facts };
     bucket.visitors.insert(8, Visitor { sessions: vec![session] });

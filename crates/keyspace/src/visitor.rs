@@ -19,6 +19,7 @@ use aggregate::codec::{Malformed, Reader, put_bytes, put_signed, put_varint};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use model::{Generation, MerchantId, Partition, Timestamp};
+use smallvec::SmallVec;
 
 use crate::key::KeyBuilder;
 
@@ -104,8 +105,8 @@ pub struct Bucket {
 /// Which hits of a client came already: the newest epochs, in rising order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// The epochs.
-    pub epochs: Vec<Epoch>,
+    /// The epochs. Nearly every client has one, there are millions of clients, and each hit looks its own up.
+    pub epochs: SmallVec<[Epoch; 1]>,
 }
 
 /// Which seqs of an epoch came already: all up to `high` that are in no gap.
@@ -309,7 +310,7 @@ mod tests {
             visitors in prop::collection::btree_map(any::<u64>(), prop::collection::vec(session(), 0..3), 0..4)
         ) {
             let bucket = Bucket {
-                clients: clients.into_iter().map(|(hash, epochs)| (hash, Client { epochs })).collect(),
+                clients: clients.into_iter().map(|(hash, epochs)| (hash, Client { epochs: epochs.into() })).collect(),
                 visitors: visitors.into_iter().map(|(hash, sessions)| (hash, Visitor { sessions })).collect(),
             };
             prop_assert_eq!(Bucket::decode(&bucket.encode()), Ok(bucket));
