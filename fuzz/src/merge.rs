@@ -12,7 +12,7 @@ pub fn merge(data: &[u8]) {
         _ => law(
             [a, b, c],
             |value| Fates::decode(value).ok(),
-            |fates, more| aggregate::Merge::merge(fates, more),
+            aggregate::Merge::merge,
             |fates| fates.encode().to_vec(),
         ),
     }

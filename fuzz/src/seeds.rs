@@ -5,7 +5,7 @@ use keyspace::config::counters::Counters;
 use keyspace::fate::Fates;
 use keyspace::lease::{Lease, Member, MemberId};
 use keyspace::touched::Touched;
-use keyspace::visitor::{Bucket, Client, Epoch, Facts, Session, Visitor};
+use keyspace::visitor::{Bucket, Epoch, Facts, Session};
 use model::{Fate, Timestamp};
 use prost::Message as _;
 use proto::v1;
@@ -117,10 +117,10 @@ fn values() -> Vec<Vec<u8>> {
     touched.0[3] = 9;
     let mut bucket = Bucket::default();
     let epoch = Epoch { epoch: 1, high: 40, gaps: vec![(3, 5), (9, 9)] };
-    bucket.clients.insert(7, Client { epochs: [epoch].into() });
+    bucket.client(7).epochs = [epoch].into();
     let facts = Facts::pack([&b"/a"[..], b"direct"]);
     let session = Session { start: Timestamp(1_000), end: Timestamp(9_000), order: 4, facts };
-    bucket.visitors.insert(8, Visitor { sessions: vec![session] });
+    bucket.visitor(8).sessions = vec![session];
     let lease = Lease { epoch: 3, owner: Some(MemberId(7)) };
     let member = Member { beat: 300, leaving: true };
     [

@@ -236,7 +236,7 @@ fn event_time(time_ms: i64, sent_at_ms: i64, entry: &BatchEntry<'_>) -> Timestam
 fn arrive_at(state: &mut MerchantState, client: u64, epoch: u64, hit: &Arriving<'_>) -> Arrival {
     let held = state.buckets.entry(bucket_of(client)).or_default();
     held.dirty = true;
-    arrive(held.bucket.clients.entry(client).or_default(), epoch, hit.seq, hit.skipped)
+    arrive(held.bucket.client(client), epoch, hit.seq, hit.skipped)
 }
 
 #[derive(Clone, Copy)]
@@ -265,7 +265,7 @@ fn count(
 ) {
     let held = state.buckets.entry(bucket_of(arriving.visitor)).or_default();
     held.dirty = true;
-    let visitor = held.bucket.visitors.entry(arriving.visitor).or_default();
+    let visitor = held.bucket.visitor(arriving.visitor);
     // Between hits at the same instant the order is any, as long as it is always the same one.
     let order = client.wrapping_add(arriving.seq);
     let moved = observe(visitor, when.at, order, rules.session_timeout_ms, || facts::pack(values));

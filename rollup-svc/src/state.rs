@@ -177,10 +177,7 @@ impl MerchantState {
         self.weighed_hits = self.folded_hits;
         const CLIENT: usize = 128;
         const SESSION: usize = 320;
-        let state = |held: &HeldBucket| {
-            let sessions: usize = held.bucket.visitors.values().map(|visitor| visitor.sessions.len()).sum();
-            held.bucket.clients.len() * CLIENT + sessions * SESSION
-        };
+        let state = |held: &HeldBucket| held.bucket.len() * CLIENT + held.bucket.sessions() * SESSION;
         let cells = self.hours.values().flat_map(|held| &held.cells).map(|cell| cell.value.heap_bytes());
         self.weight =
             size_of::<Self>() + cells.sum::<usize>() + self.buckets.values().map(state).sum::<usize>();
