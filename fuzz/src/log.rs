@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use bytes::Bytes;
 use eventlog::embedded::doctor::{Finding, Loss, Remedy, examine};
@@ -37,7 +38,12 @@ pub fn log(data: &[u8]) {
 }
 
 async fn repaired(home: &Path, written: &[Bytes]) {
-    let remedy = Remedy { aside: &home.join("aside"), filler: b"", folded: &[5], now: Timestamp(2_000) };
+    let remedy = Remedy {
+        aside: &home.join("aside"),
+        filler: b"",
+        folded: slice::from_ref(&(5..5)),
+        now: Timestamp(2_000),
+    };
     // A meta file that says another format is not repaired.
     let Ok(examined) = examine(home, 1, &|_| None) else { return };
     let repaired = examined.repair(&|_| None, &remedy);

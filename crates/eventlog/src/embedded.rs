@@ -282,7 +282,7 @@ fn ready(
     retention: Retention,
     now: &Now,
 ) -> (Arc<Shared>, Writer) {
-    let Recovered { segments, last: segment, file, last_at, mark } = recovered;
+    let Recovered { segments, last: segment, file, last_at, mark: (mark, noted) } = recovered;
     let shared = Arc::new(Shared::new(partition, segments, segment.end(), settings.tail_bytes));
     let writer = Writer {
         disk: Arc::clone(&home.disk),
@@ -295,6 +295,7 @@ fn ready(
         segment,
         file,
         mark,
+        kept_from: noted.first,
         last_at,
         torn: false,
         encoder: Default::default(),

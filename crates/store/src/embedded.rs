@@ -55,7 +55,9 @@ pub struct EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the store in `dir`, and makes it if there is none. Reads the journal, which takes up to some seconds.
     pub fn open(dir: &Path, settings: Settings) -> Result<Self> {
-        Ok(Self { engine: Arc::new(Engine::open(dir, settings)?) })
+        let engine = Engine::open(dir, settings)?;
+        swap::clear_leftovers(dir);
+        Ok(Self { engine: Arc::new(engine) })
     }
 }
 

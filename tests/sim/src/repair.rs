@@ -1,6 +1,7 @@
 //! The repair of a damaged log, which ends after every single one of its calls to the disk and is begun again.
 
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 
 use ::disk::Disk;
@@ -111,7 +112,12 @@ fn damaged_log(seed: u64) -> Result<(Shared, Damaged), String> {
 fn repair(platter: &Shared, life: &Arc<Life>, aside: &str) -> Result<(), String> {
     let examined =
         examine_on(disk(platter, life), Path::new(LOG), 1, &|_| None).map_err(|error| error.to_string())?;
-    let remedy = Remedy { aside: Path::new(aside), filler: FILLER, folded: &[5], now: Timestamp(2_000) };
+    let remedy = Remedy {
+        aside: Path::new(aside),
+        filler: FILLER,
+        folded: slice::from_ref(&(5..5)),
+        now: Timestamp(2_000),
+    };
     examined.repair(&|_| None, &remedy).map(drop).map_err(|error| error.to_string())
 }
 

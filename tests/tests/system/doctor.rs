@@ -90,7 +90,6 @@ async fn a_damaged_log_and_store_are_described_and_repaired() {
     let (two, code) = found(&home);
     assert_eq!((two["findings"].as_array().unwrap().len(), code), (2, Some(1)));
     assert_eq!(two["findings"][0]["part"], "store");
-    assert_eq!(two["store"]["opened"], false);
     let refused = up(&free_address(), &data).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
@@ -135,7 +134,7 @@ fn killed_repairs(damaged: &Path) {
         );
         assert_eq!(left["store"]["values"], expected["store"]["values"], "part {part}");
         let beside = |name: &str| home.path("data").join(name).exists();
-        assert!(!beside("store.new") && !beside("store.copy"), "part {part}");
+        assert!(!beside("store.doctor-new") && !beside("store.doctor-copy"), "part {part}");
     }
 }
 
@@ -165,7 +164,11 @@ async fn numbers_are_lost_only_if_that_is_agreed_to() {
     let lost = two["findings"][0]["lost"].as_str().unwrap();
     assert!(lost.starts_with(&format!("records of partition {partition} before ")), "{lost}");
     let lost = two["findings"][1]["lost"].as_str().unwrap();
-    assert_eq!(lost, "what lies between; all that is there is folded again");
+    assert!(lost.starts_with("the numbers from before 20"), "{lost}");
+    assert!(
+        lost.ends_with(", the hits of which the log no longer has; all that is there is folded again"),
+        "{lost}"
+    );
 
     let refused = doctor(&home, &["--repair"]);
     let said = String::from_utf8_lossy(&refused.stderr);

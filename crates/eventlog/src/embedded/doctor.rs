@@ -91,8 +91,9 @@ pub struct Remedy<'a> {
     pub aside: &'a Path,
     /// The record that stands for one that is lost.
     pub filler: &'a [u8],
-    /// Up to which record each partition was folded: new ones must not come before it, nobody would read them.
-    pub folded: &'a [u64],
+    /// From which record on each partition is read, and up to which something of it is folded: new ones must not come before
+    /// that, nobody would count them.
+    pub folded: &'a [Range<u64>],
     /// Now.
     pub now: Timestamp,
 }
@@ -141,19 +142,20 @@ impl Examined {
     /// Makes the log one that opens and can be folded to its end. What was damaged goes aside as it is; gives the names of
     /// these files.
     ///
-    /// A segment is damaged or repaired, whenever the process ends or the power is cut; what is left is repaired when it is
-    /// asked again. The disk needs space for all damaged segments and one more. Fails as the disk does.
+    /// Whenever the process ends or the power is cut, each segment is as it was or repaired, and what is left is repaired when
+    /// it is asked again. The disk needs space for all damaged segments and one more. Fails as the disk does.
     pub fn repair(&self, judge: &Judge<'_>, remedy: &Remedy<'_>) -> Result<Vec<PathBuf>> {
         let mut moved = Vec::new();
         for extent in &self.partitions {
             let partition = extent.partition;
-            let folded = remedy.folded.get(usize::from(partition.0)).copied().unwrap_or_default();
+            let Range { start: read_from, end: folded } =
+                remedy.folded.get(usize::from(partition.0)).cloned().unwrap_or_default();
             let lost = |finding: &Finding| finding.partition == partition && finding.loss.is_of_records();
             if !self.findings.iter().any(lost) && folded <= extent.records.end {
                 continue;
             }
             let segments = Segments::find(&self.disk, &self.path, partition)?;
-            moved.extend(rewrite::rewrite(&segments, judge, remedy, folded)?);
+            moved.extend(rewrite::rewrite(&segments, judge, remedy, read_from..folded)?);
         }
         if self.findings.iter().any(|finding| finding.loss == Loss::Meta) {
             home::write_meta(&*self.disk, &self.path, self.partitions.len() as u16)?;

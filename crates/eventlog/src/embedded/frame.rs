@@ -15,8 +15,10 @@
 //!
 //! All numbers are little-endian. The head has its own checksum, so that frames can be walked without reading their
 //! payloads. Its seed makes a frame valid in its own segment only: neither a recycled disk block nor a record whose
-//! bytes imitate a frame is ever taken for one. When a frame of a group was written, every entry below `group` was
+//! bytes imitate a frame is ever taken for one, but where the header is lost. When a frame of a group was written, every entry below `group` was
 //! durable already: that is how recovery tells a torn tail from damage.
+
+use std::sync::LazyLock;
 
 use bytes::{Buf, BufMut, Bytes};
 use lz4_flex::block;
@@ -30,6 +32,17 @@ pub(super) const HEAD_BYTES: usize = 48;
 pub(super) const MAGIC: [u8; 4] = [0xf7, b'h', b'i', 0x1e];
 
 const CHECKED_FROM: usize = 8;
+
+/// A crc is a chain of steps, one for each byte, and each can be taken back: its top byte says which entry of the crc's table was
+/// added, and the index of that which byte was shifted out. The table is what the crc makes of one zero.
+static STEPS: LazyLock<[(u32, u32); 256]> = LazyLock::new(|| {
+    let mut steps = [(0, 0); 256];
+    for index in 0..=0xff {
+        let entry = !crc32c::crc32c_append(!index, &[0]);
+        steps[(entry >> 24) as usize] = (index, entry);
+    }
+    steps
+});
 
 /// How a payload is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +108,11 @@ impl Head {
     pub(super) fn seed(bytes: &[u8]) -> Option<u32> {
         let head = bytes.get(..HEAD_BYTES)?;
         let crc = u32::from_le_bytes(head[MAGIC.len()..CHECKED_FROM].try_into().ok()?);
-        // A crc is a chain of steps, one for each byte, and each can be taken back: its top byte says which entry of the table
-        // was added, and that entry's index which byte was shifted out. The table is what the crc makes of one zero.
-        let table = |index: u32| !crc32c::crc32c_append(!index, &[0]);
+        let steps = &*STEPS;
         let mut state = !crc;
         for &byte in head[CHECKED_FROM..].iter().rev() {
-            let index = (0..=0xff).find(|&index| table(index) >> 24 == state >> 24)?;
-            state = (state ^ table(index)) << 8 | (index ^ u32::from(byte));
+            let (index, entry) = steps[(state >> 24) as usize];
+            state = (state ^ entry) << 8 | (index ^ u32::from(byte));
         }
         Some(!state)
     }

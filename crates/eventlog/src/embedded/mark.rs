@@ -20,7 +20,7 @@ const NAME: &str = "durable";
 const BYTES: usize = 20;
 
 /// The records of a partition that are durable for sure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// The oldest that retention keeps.
     pub(super) first: u64,
@@ -30,11 +30,11 @@ pub(super) struct Mark {
 
 impl Mark {
     /// What is noted in the directory of a partition: nothing, if that was never written or does not fit.
-    pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Self> {
+    pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Self>> {
         let path = directory.join(NAME);
         match disk::read(disk, &path) {
-            Ok(bytes) => Ok(Self::decode(&bytes).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Ok(bytes) => Ok(Self::decode(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("read", &path)(error)),
         }
     }

@@ -30,8 +30,8 @@ pub(super) struct Recovered {
     pub(super) file: Box<dyn File>,
     /// When the last record was appended; no later record may say an earlier time.
     pub(super) last_at: Timestamp,
-    /// Where it is noted how far it is durable.
-    pub(super) mark: Box<dyn File>,
+    /// Where it is noted how far it is durable, and what is noted.
+    pub(super) mark: (Box<dyn File>, Mark),
 }
 
 /// Opens the segments of a partition. One without any is right only while the log is being made (`fresh`).
@@ -43,13 +43,21 @@ pub(super) fn recover(
     now: Timestamp,
 ) -> Result<Recovered> {
     let firsts = segment_firsts(&**disk, directory)?;
-    let durable = Mark::read(&**disk, directory)?;
+    let noted = Mark::read(&**disk, directory)?;
+    let oldest = firsts.first().copied().unwrap_or_default();
+    let durable = noted.unwrap_or(Mark { first: oldest, end: 0 });
+    if durable.first < oldest {
+        tracing::error!(
+            directory = %directory.display(), from = durable.first, to = oldest,
+            "records are gone that retention has not deleted: `hitmill doctor` says what that means"
+        );
+    }
     let Some((&last, sealed)) = firsts.split_last() else {
         if !fresh {
             let place = directory.display().to_string();
             return Err(Error::Corrupt { place, what: "it has no segment at all".to_owned() });
         }
-        let mark = Mark::open(&**disk, directory)?;
+        let mark = (Mark::open(&**disk, directory)?, durable);
         let (segment, file) = Segment::create(disk, directory, partition, 0, now)?;
         let last = Arc::new(segment);
         return Ok(Recovered {
@@ -83,7 +91,7 @@ pub(super) fn recover(
     };
     // The last process may have been killed before its sync: what is read from here on must be as durable as any other.
     file.sync_all().map_err(failed("sync", segment.path()))?;
-    let mark = Mark::open(&**disk, directory)?;
+    let mark = (Mark::open(&**disk, directory)?, Mark { end: segment.end(), ..durable });
     sync_directory(&**disk, directory)?;
     let last = Arc::new(segment);
     segments.push_back(Arc::clone(&last));

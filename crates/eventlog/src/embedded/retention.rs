@@ -20,7 +20,7 @@ impl Retention {
         self,
         shared: &Shared,
         now: Timestamp,
-        note: impl Fn(u64) -> Result<()>,
+        mut note: impl FnMut(u64) -> Result<()>,
     ) -> Result<()> {
         while let Some((oldest, next)) = self.outlived(shared, now)? {
             note(next)?;

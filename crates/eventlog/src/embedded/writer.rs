@@ -53,8 +53,9 @@ pub(super) struct Writer {
     /// The last segment and its file.
     pub(super) segment: Arc<Segment>,
     pub(super) file: Box<dyn File>,
-    /// Where it is noted how far the partition is durable.
+    /// Where it is noted how far the partition is durable, and the oldest record that retention keeps.
     pub(super) mark: Box<dyn File>,
+    pub(super) kept_from: u64,
     /// The time of the last record: the clock may go back, the log does not.
     pub(super) last_at: Timestamp,
     /// Bytes of a failed write may be behind the durable ones.
@@ -178,7 +179,7 @@ impl Writer {
 
     /// Notes that everything before `end` is durable. Before it is acknowledged, so that what was is noted, too.
     fn note(&self, end: u64) {
-        let mark = Mark { first: self.shared.first(), end };
+        let mark = Mark { first: self.kept_from, end };
         // Without it less is known about damage, and nothing is lost.
         if let Err(error) = mark.write(&*self.mark) {
             tracing::warn!(partition = %self.shared.partition, %error, "failed to note how far the log is durable");
@@ -239,14 +240,18 @@ impl Writer {
         Ok(())
     }
 
-    fn retain(&self) -> Result<()> {
+    fn retain(&mut self) -> Result<()> {
+        let Self { shared, mark, kept_from, directory, .. } = self;
         let note = |first| {
-            let noted = Mark { first, end: self.shared.end() }.write(&*self.mark);
-            noted
-                .and_then(|()| self.mark.sync_data())
-                .map_err(failed("note what is kept of", &self.directory))
+            *kept_from = first;
+            let noted = Mark { first, end: shared.end() }.write(&**mark).and_then(|()| mark.sync_data());
+            match noted {
+                // A full disk is what deleting helps against.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+                noted => noted.map_err(failed("note what is kept of", directory)),
+            }
         };
-        self.retention.enforce(&self.shared, (self.now)(), note)
+        self.retention.enforce(shared, (self.now)(), note)
     }
 
     fn tick(&mut self) -> Timestamp {

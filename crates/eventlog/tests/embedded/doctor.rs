@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use eventlog::embedded::Settings;
 use eventlog::embedded::doctor::{Examined, Finding, Loss, Remedy, examine};
@@ -23,7 +24,8 @@ fn look(log: &Path) -> Examined {
 
 /// Repairs it, with the store having folded up to `folded`, and gives the files that went aside.
 fn repair(log: &Path, aside: &Path, folded: u64) -> Vec<PathBuf> {
-    let remedy = Remedy { aside, filler: FILLER, folded: &[folded], now: Timestamp(5_000) };
+    let folded = folded..folded;
+    let remedy = Remedy { aside, filler: FILLER, folded: slice::from_ref(&folded), now: Timestamp(5_000) };
     look(log).repair(&sound, &remedy).unwrap()
 }
 
@@ -232,11 +234,40 @@ async fn a_partition_without_segments_goes_on_where_it_was() {
     let examined = look(home.path());
     assert_eq!(examined.findings[0].loss, Loss::From(0));
     drop(examined);
-    repair(home.path(), &home.path().join("aside"), 2);
+    // Its worker reads from the second on; something of the third is folded.
+    let aside = home.path().join("aside");
+    let remedy =
+        Remedy { aside: &aside, filler: FILLER, folded: slice::from_ref(&(1..2)), now: Timestamp(5_000) };
+    look(home.path()).repair(&sound, &remedy).unwrap();
     assert_eq!(look(home.path()).findings, []);
     let log = open(home.path(), &one_file()).unwrap();
-    assert_eq!(read_from(&log, 2).await.unwrap(), [FILLER]);
+    assert_eq!(log.first(super::P).await.unwrap().entry, 1);
+    assert_eq!(read_from(&log, 1).await.unwrap(), [FILLER, FILLER]);
     assert_eq!(append(&log, "new").await, 3);
+}
+
+/// A log of before there was a mark, or one of which the mark was lost, which retention had trimmed.
+#[tokio::test]
+async fn without_a_mark_nobody_misses_the_first_segment() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path(), &a_file_each(), &[noise(1, 60), noise(2, 60)]).await;
+    fs::remove_file(segment(home.path(), 0)).unwrap();
+    forget_mark(home.path());
+    assert_eq!(look(home.path()).findings, []);
+    append(&open(home.path(), &a_file_each()).unwrap(), "more").await;
+    assert_eq!(look(home.path()).findings, []);
+}
+
+/// Until it is repaired, whatever is appended meanwhile.
+#[tokio::test]
+async fn the_first_segment_is_missed_for_ever() {
+    let home = tempfile::tempdir().unwrap();
+    written(home.path(), &a_file_each(), &[noise(1, 60), noise(2, 60)]).await;
+    fs::remove_file(segment(home.path(), 0)).unwrap();
+    append(&open(home.path(), &a_file_each()).unwrap(), "more").await;
+    assert_eq!(look(home.path()).findings[0].loss, Loss::Before(1));
+    repair(home.path(), &home.path().join("aside"), 0);
+    assert_eq!(look(home.path()).findings, []);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod copy;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fjall::Readable as _;
 
@@ -47,7 +48,7 @@ pub struct Finding {
 pub enum Loss {
     /// Nothing: these bytes were never synced. The next start cuts them off.
     TornTail,
-    /// The commits from there on. The store does not open until it is repaired.
+    /// The commits from there on: the values are those before them. The store does not open until it is repaired.
     Commits,
     /// Values of older commits, which cannot be told from each other.
     Values,
@@ -57,7 +58,7 @@ pub enum Loss {
 /// it while what is given lives.
 ///
 /// It looks at a copy beside it, for which the disk needs space for the journals, and for the tables where the file system
-/// cannot give a file two names. If the journals are damaged it does not look further. Fails if there is no store, if it is in
+/// cannot give a file two names. If the journals are damaged the values are those of the store as it once was. Fails if there is no store, if it is in
 /// use or cannot be read, or if a later version wrote it.
 pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
     if !dir.is_dir() {
@@ -65,16 +66,15 @@ pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
     }
     let in_use = opening::take(dir)?;
     let journals = Journals::read(dir)?;
-    let scratch = Scratch::at(dir.with_extension("copy")).and_then(|scratch| {
+    let scratch = Scratch::at(swap::place_of_copy(dir)).and_then(|scratch| {
         copy::copy(dir, scratch.path())?;
         Ok(scratch)
     });
     let copy = scratch.map_err(|error| failed("look at a copy of", dir, &error))?;
     let findings = journals.flaws.iter().map(Finding::of_flaw).collect();
     let mut examined = Examined { values: 0, bytes: 0, findings, dir: dir.to_owned(), copy, _in_use: in_use };
-    if journals.damage().is_none() {
-        examined.look(judge)?;
-    }
+    Journals::read(examined.copy.path())?.cut()?;
+    examined.look(judge)?;
     Ok(examined)
 }
 
@@ -92,14 +92,10 @@ impl Examined {
     /// The journals are cut off at the first commit that does not fit: what is left is the store as it once was. If that
     /// does not help the new one has the values of which the first byte of the key is in `families`, and no others; it fails
     /// if these cannot all be read.
-    pub fn repair(mut self, judge: &Judge<'_>, families: &[u8]) -> Result<Repaired> {
-        if Journals::read(self.copy.path())?.cut()? {
-            self.findings.clear();
-            self.look(judge)?;
-        }
+    pub fn repair(self, families: &[u8]) -> Result<Repaired> {
         let new = Scratch::at(swap::place_of_new(&self.dir));
         let new = new.map_err(|error| failed("make anew", &self.dir, &error))?;
-        let damaged = self.findings.iter().any(|finding| finding.loss != Loss::TornTail);
+        let damaged = self.findings.iter().any(|finding| finding.loss == Loss::Values);
         let taken_over = if damaged {
             let kept = rescued(self.copy.path(), families)?;
             write_anew(new.path(), &kept)?;
@@ -114,7 +110,7 @@ impl Examined {
 
     fn look(&mut self, judge: &Judge<'_>) -> Result<()> {
         match Engine::open(self.copy.path(), Settings::default()) {
-            Ok(engine) => read_all(&engine, judge, self),
+            Ok(engine) => read_all(&engine, judge, self)?,
             Err(Error::Corrupt { what, .. }) => {
                 let place = self.dir.display().to_string();
                 self.findings.push(Finding { place, what, loss: Loss::Values });
@@ -138,7 +134,7 @@ pub struct Repaired {
 impl Repaired {
     /// Opens it: what it does not have yet may be put into it.
     pub fn open(&self) -> Result<EmbeddedStore> {
-        EmbeddedStore::open(self.new.path(), Settings::default())
+        Ok(EmbeddedStore { engine: Arc::new(Engine::open(self.new.path(), Settings::default())?) })
     }
 
     /// Puts it in the place of the damaged one, which goes to `aside`. It is done whole or not at all, also when the power is
@@ -157,7 +153,7 @@ fn failed(doing: &'static str, dir: &Path, error: &io::Error) -> Error {
 }
 
 /// Reads everything. Behind what cannot be read it goes on with the next family of keys.
-fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
+fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) -> Result<()> {
     let view = engine.db.snapshot();
     for family in 0..=u8::MAX {
         let mut last = Vec::from([family]);
@@ -172,14 +168,19 @@ fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) {
                     }
                     last = key.to_vec();
                 }
-                Err(error) => {
-                    let place = format!("behind key {}", last.escape_ascii());
-                    examined.findings.push(Finding { place, what: error.to_string(), loss: Loss::Values });
-                    break;
-                }
+                Err(error) => match engine.failed("read", error) {
+                    Error::Corrupt { what, .. } => {
+                        let place = format!("behind key {}", last.escape_ascii());
+                        examined.findings.push(Finding { place, what, loss: Loss::Values });
+                        break;
+                    }
+                    // A disk that fails to read may not fail the next time.
+                    error => return Err(error),
+                },
             }
         }
     }
+    Ok(())
 }
 
 /// The values to keep.

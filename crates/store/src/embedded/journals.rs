@@ -100,18 +100,17 @@ impl Journals {
         Ok(())
     }
 
-    /// Cuts them off where the first damage is: what is left is the store as it once was. Says whether there was any. Not safe to
-    /// stop: it is done to a copy.
-    pub(super) fn cut(&self) -> Result<bool> {
-        let Some(damage) = self.damage() else { return Ok(false) };
+    /// Cuts them off where the first damage is, if there is any: what is left is the store as it once was. Not safe to stop: it is
+    /// done to a copy.
+    pub(super) fn cut(&self) -> Result<()> {
+        let Some(damage) = self.damage() else { return Ok(()) };
         let (kept, gone) = self.walked.split_at(damage.kept);
         let cut = || -> io::Result<()> {
             gone.iter().try_for_each(|journal| fs::remove_file(&journal.path))?;
             Mark::remove(&self.dir)?;
             kept.last().map_or(Ok(()), Walked::cut)
         };
-        cut().map_err(|error| failed(&self.dir, &error))?;
-        Ok(true)
+        cut().map_err(|error| failed(&self.dir, &error))
     }
 }
 

@@ -41,8 +41,6 @@ struct Log {
 
 #[derive(Serialize)]
 struct Store {
-    /// Not if its journals are damaged.
-    opened: bool,
     values: u64,
     bytes: u64,
 }
@@ -81,16 +79,14 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
 impl Held {
     fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let history = self.numbers_without_hits();
         if let Some(store) = &self.store {
-            let history = self.numbers_without_hits();
             findings.extend(store.findings.iter().map(|found| Finding::of_store(found, history.as_deref())));
         }
         let Some(log) = &self.log else { return findings };
         findings.extend(log.findings.iter().map(|found| Finding::of_log(found, &self.folded)));
-        if self.store.as_ref().is_some_and(|store| Store::of(store).opened) {
-            let apart = |extent| Finding::apart(extent, &self.folded);
-            findings.extend(log.partitions.iter().filter_map(apart));
-        }
+        let apart = |extent| Finding::apart(extent, &self.folded, history.as_deref());
+        findings.extend(log.partitions.iter().filter_map(apart));
         findings
     }
 
@@ -120,10 +116,7 @@ impl Examined {
                 DecimalBytes(*bytes)
             );
         }
-        if let Some(Store { opened, values, bytes }) = &self.store {
-            if !opened {
-                return lines + "store: not opened, since its journal is damaged\n";
-            }
+        if let Some(Store { values, bytes }) = &self.store {
             let _ = writeln!(lines, "store: {} values, {}", HumanCount(*values), DecimalBytes(*bytes));
         }
         lines
@@ -143,7 +136,6 @@ impl Log {
 
 impl Store {
     fn of(store: &stores::Examined) -> Self {
-        let opened = store.findings.iter().all(|finding| finding.loss != stores::Loss::Commits);
-        Self { opened, values: store.values, bytes: store.bytes }
+        Self { values: store.values, bytes: store.bytes }
     }
 }

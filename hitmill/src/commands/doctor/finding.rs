@@ -20,10 +20,11 @@ pub(super) struct Finding {
 impl Finding {
     pub(super) fn of_log(found: &logs::Finding, folded: &Folded) -> Self {
         let partition = found.partition;
-        let before = folded.before(partition);
-        let known = |end: u64| match end <= before {
-            true => ", counted already: only a fold of the log from its start would lose it",
-            false => "",
+        let (read_from, before) = (folded.read_from(partition).unwrap_or_default(), folded.before(partition));
+        let known = |end: u64| match end {
+            _ if end <= read_from => ", counted already: only a fold of the log from its start would lose it",
+            _ if end <= before => ", in part counted already; what of it is sent again may count twice",
+            _ => "",
         };
         let (lost, lossy) = match &found.loss {
             logs::Loss::TornTail => ("nothing: it was never acknowledged".to_owned(), false),
@@ -58,26 +59,24 @@ impl Finding {
 
     /// A log that does not go on where the store stands: one that ends before that, where new records would be taken for folded
     /// ones, or one that begins after it.
-    pub(super) fn apart(extent: &logs::Extent, folded: &Folded) -> Option<Self> {
+    pub(super) fn apart(extent: &logs::Extent, folded: &Folded, history: Option<&str>) -> Option<Self> {
         let (partition, records) = (extent.partition, &extent.records);
         let before = folded.before(partition);
         let (what, lost) = if before > records.end {
             let what =
                 format!("it ends before record {}, and is folded up to before record {before}", records.end);
-            (what, "nothing that was counted; new hits are not counted until it is repaired")
+            (what, "nothing that was counted; new hits are not counted until it is repaired".to_owned())
         } else {
             let read_from = folded.read_from(partition).filter(|&read_from| read_from < records.start)?;
             let what = format!(
                 "it begins with record {}, and is folded up to before record {read_from}",
                 records.start
             );
-            (what, "what lies between; all that is there is folded again")
+            let history = history.unwrap_or("what lies between");
+            (what, format!("{history}; all that is there is folded again"))
         };
-        Some(Self::of_log_and_store(format!("partition {partition}"), what, lost))
-    }
-
-    pub(super) fn of_log_and_store(place: String, what: String, lost: &str) -> Self {
-        Self { part: "log", place, what, lost: lost.to_owned(), appended: None, damage: true }
+        let place = format!("partition {partition}");
+        Some(Self { part: "log", place, what, lost, appended: None, damage: true })
     }
 
     /// `history` says of which numbers the log does not have the hits any more.

@@ -1,4 +1,6 @@
+use std::fs;
 use std::mem;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -21,6 +23,7 @@ use super::folded::{Folded, note_newest};
 pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow::Result<()> {
     let clock = Clock::system();
     let aside = aside(&places.data, &clock);
+    owned(&places.data)?;
     let history = held.numbers_without_hits().filter(|_| !agreed);
     let Held { log, store, mut folded } = held;
     let extents = log.as_ref().map(|log| &log.partitions[..]);
@@ -63,6 +66,16 @@ pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow:
     Ok(())
 }
 
+/// What is written anew is the property of who repairs: the server must be able to use it.
+fn owned(data: &Path) -> anyhow::Result<()> {
+    let owner = fs::metadata(data).with_context(|| format!("look at {}", data.display()))?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if owner != own {
+        bail!("{} belongs to user {owner}: repair it as that user, not as {own}", data.display());
+    }
+    Ok(())
+}
+
 /// Whether the worker of some partition would go on before the oldest record that its log has.
 fn begins_later(extents: Option<&[logs::Extent]>, folded: &Folded) -> bool {
     let read_from = |extent: &logs::Extent| folded.read_from(extent.partition);
@@ -80,8 +93,7 @@ struct Remade {
 /// Makes a store that can be read to its end.
 async fn remake(store: stores::Examined, before: &Folded) -> anyhow::Result<Remade> {
     let cut = store.findings.iter().any(|finding| finding.loss == stores::Loss::Commits);
-    let judge = |key: &[u8], value: &[u8]| fault::of_value(key, value).map(what);
-    let store = match store.repair(&judge, &config::FAMILIES) {
+    let store = match store.repair(&config::FAMILIES) {
         Err(error @ store::Error::Corrupt { .. }) => Err(error).context(
             "the store cannot be repaired, since its merchants and keys cannot be read: bring back a copy of it, or move it away and begin with none",
         )?,
@@ -119,7 +131,8 @@ impl Remade {
 }
 
 fn repair_log(log: &logs::Examined, folded: &Folded, aside: &Path, clock: &Clock) -> anyhow::Result<()> {
-    let folded: Vec<u64> = (0..log.partitions.len() as u16).map(|n| folded.before(Partition(n))).collect();
+    let of = |n| folded.read_from(Partition(n)).unwrap_or_default()..folded.before(Partition(n));
+    let folded: Vec<_> = (0..log.partitions.len() as u16).map(of).collect();
     let remedy =
         logs::Remedy { aside: &aside.join("log"), filler: record::EMPTY, folded: &folded, now: clock.now() };
     let rewritten = log.repair(&|record| fault::of_record(record).map(what), &remedy)?;

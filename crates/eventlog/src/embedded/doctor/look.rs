@@ -5,13 +5,13 @@ use crate::Result;
 /// Looks through a partition, and adds what is found.
 pub(super) fn look(segments: &Segments, judge: &Judge<'_>, findings: &mut Vec<Finding>) -> Result<Extent> {
     let Segments { partition, firsts, durable, .. } = segments;
-    let first = firsts.first().copied().unwrap_or(durable.end);
+    let first = firsts.first().copied().unwrap_or(durable.first);
     let mut extent = Extent {
         partition: *partition,
         segments: firsts.len(),
         bytes: 0,
         since: segments.made(0),
-        records: first..first,
+        records: first..if firsts.is_empty() { durable.end } else { first },
     };
     if firsts.is_empty() {
         findings.push(of_directory(

@@ -45,7 +45,7 @@ pub(super) struct Segments {
     pub(super) partition: Partition,
     pub(super) directory: PathBuf,
     pub(super) firsts: Vec<u64>,
-    /// What was durable for sure.
+    /// What was durable for sure; nothing, if that is not noted.
     pub(super) durable: Mark,
 }
 
@@ -53,7 +53,8 @@ impl Segments {
     pub(super) fn find(disk: &Arc<dyn Disk>, log: &Path, partition: Partition) -> Result<Self> {
         let directory = home::directory(log, partition);
         let firsts = if disk.exists(&directory) { segment_firsts(&**disk, &directory)? } else { Vec::new() };
-        let durable = Mark::read(&**disk, &directory)?;
+        let oldest = firsts.first().copied().unwrap_or_default();
+        let durable = Mark::read(&**disk, &directory)?.unwrap_or(Mark { first: oldest, end: oldest });
         Ok(Self { disk: Arc::clone(disk), partition, directory, firsts, durable })
     }
 

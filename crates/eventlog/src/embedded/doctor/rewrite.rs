@@ -1,6 +1,7 @@
 //! Writing the damaged segments of a partition anew: what is good as it was, and fillers for the rest.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, File, Mode};
@@ -21,19 +22,21 @@ pub(super) fn rewrite(
     segments: &Segments,
     judge: &Judge<'_>,
     remedy: &Remedy<'_>,
-    folded: u64,
+    Range { start: read_from, end: folded }: Range<u64>,
 ) -> Result<Vec<PathBuf>> {
     let Segments { disk, partition, directory, firsts, durable } = segments;
     if firsts.is_empty() {
         // From where its readers are to where it was.
         let end = folded.max(durable.end);
-        let first = folded.clamp(durable.first, end);
+        let first = read_from.max(durable.first).min(end);
         make_directory(&**disk, directory)?;
         let path = segment_path(directory, first);
+        let new = path.with_extension("log.new");
         let mut writer =
-            Writer::new(&**disk, &path, *partition, remedy, Start { entry: first, made: remedy.now })?;
+            Writer::new(&**disk, &new, *partition, remedy, Start { entry: first, made: remedy.now })?;
         writer.fill(end)?;
         writer.finish()?;
+        disk.rename(&new, &path).map_err(failed("create", &path))?;
         note(segments, Mark { first, end })?;
         return Ok(Vec::new());
     }

@@ -79,7 +79,7 @@ fn names(dir: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 fn repaired(home: &Path, aside: &Path, families: &[u8]) -> Option<u64> {
-    let repaired = look(home).repair(&sound, families).unwrap();
+    let repaired = look(home).repair(families).unwrap();
     let taken_over = repaired.taken_over;
     repaired.install(aside).unwrap();
     taken_over
@@ -139,7 +139,7 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
     let aside = dir.path().join("aside/store");
     let before = names(&home);
     // Half of a store that a repair which was stopped has left.
-    fs::create_dir(dir.path().join("store.new")).unwrap();
+    fs::create_dir(dir.path().join("store.doctor-new")).unwrap();
     assert_eq!(repaired(&home, &aside, &[CONFIG]), Some(3));
     assert_eq!(everything(&home).await.unwrap(), pairs[1_997..]);
     assert_eq!(look(&home).findings, []);
@@ -149,7 +149,7 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
         .collect();
     assert_eq!(kept, before);
     assert!(everything(&aside).await.is_err(), "kept as it was");
-    assert!(!dir.path().join("store.new").exists() && !dir.path().join("store.copy").exists());
+    assert!(!dir.path().join("store.doctor-new").exists() && !dir.path().join("store.doctor-copy").exists());
 }
 
 /// A repair that fails, or that nobody installs, changes nothing.
@@ -163,9 +163,9 @@ async fn a_store_is_as_it_was_until_the_new_one_is_installed() {
     fs::write(&table, bytes).unwrap();
     let before = names(dir.path());
     // The values of this family are the ones that cannot be read.
-    assert!(look(&home).repair(&sound, &[CELLS]).is_err());
+    assert!(look(&home).repair(&[CELLS]).is_err());
     assert_eq!(names(dir.path()), before);
-    let repaired = look(&home).repair(&sound, &[CONFIG]).unwrap();
+    let repaired = look(&home).repair(&[CONFIG]).unwrap();
     let store = repaired.open().unwrap();
     let mut batch = Batch::default();
     batch.put("more", "1");
@@ -179,10 +179,10 @@ async fn a_store_is_as_it_was_until_the_new_one_is_installed() {
 async fn a_swap_that_was_stopped_is_finished_by_the_next_start() {
     for stopped in ["before", "after they changed places", "after the old one was moved"] {
         let (dir, pairs) = stored().await;
-        let (home, new) = (dir.path().join("store"), dir.path().join("store.new"));
+        let (home, new) = (dir.path().join("store"), dir.path().join("store.doctor-new"));
         let aside = dir.path().join("aside/store");
         drop(open(&new));
-        fs::write(new.join("replaced"), aside.to_str().unwrap()).unwrap();
+        fs::write(new.join("replaced"), "aside/store").unwrap();
         if stopped != "before" {
             rustix::fs::renameat_with(CWD, &home, CWD, &new, RenameFlags::EXCHANGE).unwrap();
         }
