@@ -189,6 +189,24 @@ async fn numbers_are_lost_only_if_that_is_agreed_to() {
     server.stop();
 }
 
+/// Cut back to before its first commit, a store would be one that was never started: its ids would be given again.
+#[tokio::test]
+async fn a_store_that_would_lose_all_merchants_is_not_repaired() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    server.merchant();
+    server.stop();
+    let journal = home.path("data/store/0.jnl");
+    let before = fs::read(&journal).unwrap();
+    flip(&journal, 60);
+    let refused = doctor(&home, &["--repair"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("it is damaged before its first merchant: bring back a copy of it"), "{said}");
+    fs::write(&journal, before).unwrap();
+    assert_eq!(found(&home).0["findings"], Value::Array(Vec::new()), "nothing else was changed");
+}
+
 /// What a later version wrote is not damaged: nothing is repaired by one that does not know it.
 #[tokio::test]
 async fn a_later_version_has_used_the_directory() {

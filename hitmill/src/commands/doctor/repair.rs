@@ -10,6 +10,7 @@ use keyspace::fault::{self, Fault};
 use keyspace::{config, record};
 use model::{Generation, Partition, Position};
 use rollup_svc::rewind::{self, Place};
+use store::Store as _;
 use store::embedded::doctor as stores;
 
 use super::Places;
@@ -105,6 +106,12 @@ async fn remake(store: stores::Examined, before: &Folded) -> anyhow::Result<Rema
         // No number of a generation that readers have seen may be given again.
         note_newest(&store.open()?, before.newest.unwrap_or(Generation::FIRST)).await?;
     } else if cut {
+        // Its identity is the first thing that a store is given.
+        if store.open()?.get(&config::instance::key()).await?.is_none() {
+            bail!(
+                "the store cannot be repaired, since it is damaged before its first merchant: bring back a copy of it"
+            );
+        }
         said.push("the store was cut back to what it was before the damage".to_owned());
     }
     let folded = Folded::of(&store.open()?).await?;
