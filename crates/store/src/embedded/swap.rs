@@ -31,7 +31,9 @@ pub(super) fn place_of_copy(dir: &Path) -> PathBuf {
 /// Removes what a doctor that was killed has left: nothing else has these names. What it held would take space for ever, since
 /// tables that are deleted from the store live on in it.
 pub(super) fn clear_leftovers(dir: &Path) {
-    for left in [place_of_new(dir), place_of_copy(dir)].into_iter().filter(|left| left.is_dir()) {
+    // One of these places may be the one that is opened.
+    let left = |left: &PathBuf| left != dir && left.is_dir();
+    for left in [place_of_new(dir), place_of_copy(dir)].into_iter().filter(left) {
         if let Err(error) = fs::remove_dir_all(&left) {
             tracing::warn!(path = %left.display(), %error, "failed to remove what a doctor left");
         }
