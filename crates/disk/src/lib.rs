@@ -3,6 +3,7 @@
 //! [`System`] is the disk of this machine. A simulation puts another in its place, one that forgets what was not synced
 //! when it is cut off, runs full, or fails.
 
+mod note;
 mod reserve;
 mod system;
 
@@ -12,6 +13,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+pub use note::{Note, Sum};
 pub use reserve::Reserve;
 pub use system::System;
 

@@ -25,14 +25,15 @@ pub fn key(partition: Partition) -> Bytes {
     KeyBuilder::family(FAMILY).u16(partition.0).build()
 }
 
-/// The partition of a key.
+/// The partition of a key of this family.
 pub fn partition_of(key: &[u8]) -> Option<Partition> {
-    part(key, 1).map(|n| Partition(u16::from_be_bytes(n)))
+    let number = part(key, 1).filter(|_| key[0] == FAMILY);
+    number.map(|n| Partition(u16::from_be_bytes(n)))
 }
 
 /// The keys of all partitions.
 pub fn range() -> Range<Bytes> {
-    KeyBuilder::family(FAMILY).build()..KeyBuilder::family(FAMILY).end()
+    KeyBuilder::all(FAMILY)
 }
 
 /// How far a partition is folded.

@@ -22,12 +22,6 @@ pub mod key;
 pub mod merchant;
 pub mod merchant_change;
 
-use std::ops::Range;
-
-use bytes::Bytes;
-
-use crate::key::KeyBuilder;
-
 /// All of these families: with them, and nothing else, cells can be folded again from the log.
 pub const FAMILIES: [u8; 8] = [
     instance::FAMILY,
@@ -40,17 +34,14 @@ pub const FAMILIES: [u8; 8] = [
     merchant_change::FAMILY,
 ];
 
-/// Every key of the family `prefix`.
-fn family(prefix: u8) -> Range<Bytes> {
-    KeyBuilder::family(prefix).build()..KeyBuilder::family(prefix).end()
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use model::{DataStreamId, MerchantId};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key::KeyBuilder;
 
     /// One key of each family.
     fn keys() -> impl Strategy<Value = Vec<Bytes>> {
@@ -80,7 +71,7 @@ mod tests {
         #[test]
         fn a_key_is_within_the_range_of_its_own_family_and_of_no_other(keys in keys()) {
             let ranges = [
-                merchant::range(), data_stream::range(), key::range(), change::range(), family(merchant_change::FAMILY),
+                merchant::range(), data_stream::range(), key::range(), change::range(), KeyBuilder::all(merchant_change::FAMILY),
             ];
             // Position of the family in `keys`, in the order of `ranges`.
             for (range, own) in ranges.iter().zip([1, 2, 3, 4, 6]) {

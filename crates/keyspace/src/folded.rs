@@ -24,7 +24,7 @@ const VERSION: u8 = 1;
 
 /// The key of the newest generation.
 pub fn newest_key() -> Bytes {
-    KeyBuilder::family(NEWEST).build()
+    Bytes::from_static(&[NEWEST])
 }
 
 /// The value of [`newest_key`].

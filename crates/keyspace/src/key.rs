@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use bytes::Bytes;
 
 /// Builds a key from its parts.
@@ -9,6 +11,11 @@ impl KeyBuilder {
         let mut key = Vec::with_capacity(32);
         key.push(prefix);
         Self(key)
+    }
+
+    /// Every key of a family.
+    pub(crate) fn all(prefix: u8) -> Range<Bytes> {
+        Self::family(prefix).build()..Self::family(prefix).end()
     }
 
     pub(crate) fn u8(mut self, n: u8) -> Self {

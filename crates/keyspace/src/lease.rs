@@ -74,7 +74,7 @@ pub fn lease_key(partition: Partition) -> Bytes {
 
 /// The keys of all members and all leases.
 pub fn range() -> Range<Bytes> {
-    KeyBuilder::family(FAMILY).build()..KeyBuilder::family(FAMILY).end()
+    KeyBuilder::all(FAMILY)
 }
 
 impl Entry {

@@ -35,14 +35,15 @@ pub fn partition_of(key: &[u8]) -> Option<Partition> {
     part(key, 13).map(|n| Partition(u16::from_be_bytes(n)))
 }
 
-/// The generation of a key.
+/// The generation of a key of this family.
 pub fn generation_of(key: &[u8]) -> Option<Generation> {
-    part(key, 9).map(|n| Generation(u32::from_be_bytes(n)))
+    let number = part(key, 9).filter(|_| key[0] == FAMILY);
+    number.map(|n| Generation(u32::from_be_bytes(n)))
 }
 
 /// The keys of all merchants.
 pub fn all() -> Range<Bytes> {
-    KeyBuilder::family(FAMILY).build()..KeyBuilder::family(FAMILY).end()
+    KeyBuilder::all(FAMILY)
 }
 
 fn prefix(merchant: MerchantId, generation: Generation) -> KeyBuilder {

@@ -19,7 +19,7 @@ pub(crate) fn fix(seed: u64) {
 }
 
 /// Stands before the function of the C library of the same name. A thread with a seed lives in the first second after 2001-09-09
-/// 01:46:40 UTC, and no two looks at its clocks are the same.
+/// 01:46:40 UTC: each look at its clocks is a nanosecond after the one before.
 ///
 /// # Safety
 ///

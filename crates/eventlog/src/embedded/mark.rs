@@ -2,22 +2,23 @@
 //! from a torn tail.
 //!
 //! ```text
-//! durable    first u64 │ end u64 │ crc32c of both, u32; little-endian
+//! durable    a note: first, end, and their crc32c, u32
 //! ```
 //!
-//! It is written after each flush and not synced, only before a segment is deleted. So after a cut of the power it may be an
-//! old one, or none; it then says less than is so, and never more.
+//! It is written after each flush, and synced only before a segment is deleted.
 
-use std::io;
 use std::path::Path;
 
-use disk::{Disk, File, Mode};
+use disk::{Disk, Note, Sum};
 
 use super::files::failed;
 use crate::Result;
 
 const NAME: &str = "durable";
-const BYTES: usize = 20;
+const SUM: Sum<4> = |numbers| crc32c::crc32c(numbers).to_le_bytes();
+
+/// Where it is noted.
+pub(super) type MarkFile = Note<4>;
 
 /// The records of a partition that are durable for sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,39 +30,20 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// What is noted in the directory of a partition: nothing, if that was never written or does not fit.
+    /// What is noted in the directory of a partition, if anything is.
     pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Self>> {
         let path = directory.join(NAME);
-        match disk::read(disk, &path) {
-            Ok(bytes) => Ok(Self::decode(&bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
-        }
+        let noted = Note::read(disk, &path, SUM).map_err(failed("read", &path))?;
+        Ok(noted.map(|[first, end]| Self { first, end }))
     }
 
-    /// The file that it is written to.
-    pub(super) fn open(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn File>> {
+    /// The file that it is noted in.
+    pub(super) fn open(disk: &dyn Disk, directory: &Path) -> Result<MarkFile> {
         let path = directory.join(NAME);
-        let mode = if disk.exists(&path) { Mode::Write } else { Mode::Create };
-        disk.open(&path, mode).map_err(failed("open", &path))
+        Note::open(disk, &path, SUM).map_err(failed("open", &path))
     }
 
-    pub(super) fn write(self, file: &dyn File) -> io::Result<()> {
-        file.write_all_at(&self.encode(), 0)
-    }
-
-    fn encode(self) -> [u8; BYTES] {
-        let mut bytes = [0; BYTES];
-        bytes[..8].copy_from_slice(&self.first.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.end.to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..16]);
-        bytes[16..].copy_from_slice(&crc.to_le_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let mark = Self { first: number(0)?, end: number(8)? };
-        (bytes == mark.encode()).then_some(mark)
+    pub(super) fn write(self, file: &MarkFile) -> std::io::Result<()> {
+        file.write([self.first, self.end])
     }
 }

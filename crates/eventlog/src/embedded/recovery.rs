@@ -12,7 +12,7 @@ use model::{Partition, Timestamp};
 
 use super::files::{damaged, failed, segment_firsts, segment_path, sync_directory};
 use super::index::Place;
-use super::mark::Mark;
+use super::mark::{Mark, MarkFile};
 use super::segment::{HEADER_BYTES, Segment};
 use super::walk::Walk;
 use crate::{Error, Result};
@@ -31,7 +31,7 @@ pub(super) struct Recovered {
     /// When the last record was appended; no later record may say an earlier time.
     pub(super) last_at: Timestamp,
     /// Where it is noted how far it is durable, and what is noted.
-    pub(super) mark: (Box<dyn File>, Mark),
+    pub(super) mark: (MarkFile, Mark),
 }
 
 /// Opens the segments of a partition. One without any is right only while the log is being made (`fresh`).
@@ -156,13 +156,11 @@ fn scan(segment: &Segment, file: &dyn File, durable: Mark) -> Result<Timestamp> 
 fn cut(segment: &Segment, file: &dyn File, walk: &mut Walk<'_>, durable: Mark, what: &str) -> Result<()> {
     let Place { entry, offset } = walk.place();
     let proof = if entry < durable.end {
-        "it was acknowledged"
-    } else if walk.was_durable()? {
-        "later flushes follow it"
+        Some("it was acknowledged")
     } else {
-        ""
+        walk.was_durable()?.then_some("later flushes follow it")
     };
-    if !proof.is_empty() {
+    if let Some(proof) = proof {
         let what = format!("{what}, and {proof}: this is damage and not a torn tail");
         return Err(damaged(segment.path(), offset, what));
     }

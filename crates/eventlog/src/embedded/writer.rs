@@ -14,7 +14,7 @@ use super::Now;
 use super::files::{failed, segment_path};
 use super::frame::{Encoder, HEAD_BYTES, Stamp};
 use super::index::Place;
-use super::mark::Mark;
+use super::mark::{Mark, MarkFile};
 use super::retention::Retention;
 use super::segment::Segment;
 use super::shared::Shared;
@@ -54,7 +54,7 @@ pub(super) struct Writer {
     pub(super) segment: Arc<Segment>,
     pub(super) file: Box<dyn File>,
     /// Where it is noted how far the partition is durable, and the oldest record that retention keeps.
-    pub(super) mark: Box<dyn File>,
+    pub(super) mark: MarkFile,
     pub(super) kept_from: u64,
     /// The time of the last record: the clock may go back, the log does not.
     pub(super) last_at: Timestamp,
@@ -181,7 +181,7 @@ impl Writer {
     fn note(&self, end: u64) {
         let mark = Mark { first: self.kept_from, end };
         // Without it less is known about damage, and nothing is lost.
-        if let Err(error) = mark.write(&*self.mark) {
+        if let Err(error) = mark.write(&self.mark) {
             tracing::warn!(partition = %self.shared.partition, %error, "failed to note how far the log is durable");
         }
     }
@@ -244,7 +244,7 @@ impl Writer {
         let Self { shared, mark, kept_from, directory, .. } = self;
         let note = |first| {
             *kept_from = first;
-            let noted = Mark { first, end: shared.end() }.write(&**mark).and_then(|()| mark.sync_data());
+            let noted = Mark { first, end: shared.end() }.write(mark).and_then(|()| mark.sync());
             match noted {
                 // A full disk is what deleting helps against.
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),

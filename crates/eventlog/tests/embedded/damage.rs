@@ -6,7 +6,7 @@ use std::path::Path;
 use eventlog::{Error, EventLog};
 use model::{Kind, Position};
 
-use super::{P, a_file_each, append, copy, noise, one_file, open, read_from, segment};
+use super::{P, a_file_each, append, copy, noise, one_file, open, read_from, segment, written};
 
 fn assert_damaged(error: &Error, file: &Path) {
     assert_eq!(error.kind(), Kind::Corrupt, "{error}");
@@ -45,11 +45,8 @@ async fn a_flipped_bit_in_a_sealed_segment() {
 #[tokio::test]
 async fn a_sealed_segment_that_is_shorter_or_missing() {
     let home = tempfile::tempdir().unwrap();
-    let log = open(home.path(), &a_file_each()).unwrap();
-    for n in 0..4 {
-        append(&log, noise(n, 60)).await;
-    }
-    drop(log);
+    let records: Vec<_> = (0..4).map(|n| noise(n, 60)).collect();
+    written(home.path(), &a_file_each(), &records).await;
     for missing in [1, 2] {
         let copies = tempfile::tempdir().unwrap();
         copy(home.path(), copies.path());

@@ -10,7 +10,7 @@ use eventlog::{EventLog, Result};
 use model::Timestamp;
 use proptest::prelude::*;
 
-use super::{a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment};
+use super::{a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment, written};
 
 const FILLER: &[u8] = b"lost";
 
@@ -27,13 +27,6 @@ fn repair(log: &Path, aside: &Path, folded: u64) -> Vec<PathBuf> {
     let folded = folded..folded;
     let remedy = Remedy { aside, filler: FILLER, folded: slice::from_ref(&folded), now: Timestamp(5_000) };
     look(log).repair(&sound, &remedy).unwrap()
-}
-
-async fn written(home: &Path, settings: &Settings, records: &[Vec<u8>]) {
-    let log = open(home, settings).unwrap();
-    for record in records {
-        append(&log, record.clone()).await;
-    }
 }
 
 fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {

@@ -80,6 +80,14 @@ async fn append(log: &EmbeddedLog, record: impl Into<Bytes>) -> u64 {
     log.append(P, record.into()).await.unwrap().entry
 }
 
+/// A log of these records, closed.
+async fn written(home: &Path, settings: &Settings, records: &[Vec<u8>]) {
+    let log = open(home, settings).unwrap();
+    for record in records {
+        append(&log, record.clone()).await;
+    }
+}
+
 /// All records from an entry on, or the failure that a reader meets.
 async fn read_from(log: &EmbeddedLog, entry: u64) -> Result<Vec<Bytes>> {
     let (mut from, mut records) = (Position::of_entry(entry), Vec::new());

@@ -8,7 +8,7 @@ use eventlog::EventLog;
 use eventlog::embedded::Settings;
 use model::Position;
 
-use super::{P, a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment};
+use super::{P, a_file_each, append, copy, forget_mark, noise, one_file, open, read_from, segment, written};
 
 /// What is noted: the oldest record that is kept, and the end.
 fn noted(log: &Path) -> (u64, u64) {
@@ -38,11 +38,7 @@ async fn it_says_what_is_acknowledged_and_kept() {
 #[tokio::test]
 async fn what_was_acknowledged_last_is_missed() {
     let home = tempfile::tempdir().unwrap();
-    let log = open(home.path(), &one_file()).unwrap();
-    for n in 0..3 {
-        append(&log, noise(n, 60)).await;
-    }
-    drop(log);
+    written(home.path(), &one_file(), &[noise(0, 60), noise(1, 60), noise(2, 60)]).await;
     let whole = fs::read(segment(home.path(), 0)).unwrap();
     let third = 36 + 2 * (48 + 60);
     let mut flipped = whole.clone();

@@ -9,7 +9,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::family;
 use crate::key::KeyBuilder;
 
 pub(super) const FAMILY: u8 = 0x23;
@@ -21,7 +20,7 @@ pub fn key(version: u64) -> Bytes {
 
 /// All changes, oldest first.
 pub fn range() -> Range<Bytes> {
-    family(FAMILY)
+    KeyBuilder::all(FAMILY)
 }
 
 /// The changes that made the versions above `version`, oldest first.

@@ -10,7 +10,6 @@ use std::ops::Range;
 use bytes::Bytes;
 use model::DataStreamId;
 
-use super::family;
 use crate::key::KeyBuilder;
 
 pub(super) const FAMILY: u8 = 0x21;
@@ -22,7 +21,7 @@ pub fn key(id: DataStreamId) -> Bytes {
 
 /// All data streams, by id.
 pub fn range() -> Range<Bytes> {
-    family(FAMILY)
+    KeyBuilder::all(FAMILY)
 }
 
 #[cfg(test)]

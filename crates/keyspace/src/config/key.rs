@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::family;
+use crate::key::KeyBuilder;
 
 pub(super) const FAMILY: u8 = 0x22;
 
@@ -20,7 +20,7 @@ pub fn key(id: &str) -> Bytes {
 
 /// All access keys, by id.
 pub fn range() -> Range<Bytes> {
-    family(FAMILY)
+    KeyBuilder::all(FAMILY)
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use std::ops::Range;
 use bytes::Bytes;
 use model::MerchantId;
 
-use super::family;
 use crate::key::KeyBuilder;
 
 pub(super) const FAMILY: u8 = 0x20;
@@ -22,7 +21,7 @@ pub fn key(id: MerchantId) -> Bytes {
 
 /// All merchants, by id.
 pub fn range() -> Range<Bytes> {
-    family(FAMILY)
+    KeyBuilder::all(FAMILY)
 }
 
 #[cfg(test)]

@@ -58,8 +58,8 @@ pub enum Loss {
 /// it while what is given lives.
 ///
 /// It looks at a copy beside it, for which the disk needs space for the journals, and for the tables where the file system
-/// cannot give a file two names. If the journals are damaged the values are those of the store as it once was. Fails if there is no store, if it is in
-/// use or cannot be read, or if a later version wrote it.
+/// cannot give a file two names. There damaged journals are cut off at the first commit that does not fit: the values are those of
+/// the store as it once was. Fails if there is no store, if it is in use or cannot be read, or if a later version wrote it.
 pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
     if !dir.is_dir() {
         return Err(failed("look into", dir, &io::Error::from(io::ErrorKind::NotFound)));
@@ -73,7 +73,7 @@ pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
     let copy = scratch.map_err(|error| failed("look at a copy of", dir, &error))?;
     let findings = journals.flaws.iter().map(Finding::of_flaw).collect();
     let mut examined = Examined { values: 0, bytes: 0, findings, dir: dir.to_owned(), copy, _in_use: in_use };
-    Journals::read(examined.copy.path())?.cut()?;
+    journals.cut(examined.copy.path())?;
     examined.look(judge)?;
     Ok(examined)
 }
@@ -89,9 +89,8 @@ impl Examined {
     /// Makes a store that opens and can be read to its end, beside the old one, which is as it was until the new one is
     /// installed.
     ///
-    /// The journals are cut off at the first commit that does not fit: what is left is the store as it once was. If that
-    /// does not help the new one has the values of which the first byte of the key is in `families`, and no others; it fails
-    /// if these cannot all be read.
+    /// It is the copy that was looked at; or, if not all of that can be read, one with the values of which the first byte of the
+    /// key is in `families`, and no others: it fails if these cannot all be read.
     pub fn repair(self, families: &[u8]) -> Result<Repaired> {
         let new = Scratch::at(swap::place_of_new(&self.dir));
         let new = new.map_err(|error| failed("make anew", &self.dir, &error))?;

@@ -10,7 +10,7 @@ use disk::Reserve;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
-use super::mark::Mark;
+use super::mark::{Mark, MarkFile};
 use super::{Settings, opening};
 use crate::{Batch, Error, Require, Result, Write};
 
@@ -24,7 +24,7 @@ pub(super) struct Engine {
     /// How many of them are known to be safe; held over an fsync.
     synced: Mutex<u64>,
     /// Says what is safe to the one who opens the store next.
-    marks: File,
+    marks: MarkFile,
     /// The last field: the directory is free when all else is closed.
     _in_use: File,
 }

@@ -13,7 +13,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -39,9 +39,9 @@ pub(super) struct Walked {
 }
 
 impl Walked {
-    /// Cuts it off behind its last whole batch, durably.
-    pub(super) fn cut(&self) -> io::Result<()> {
-        let file = File::options().write(true).open(&self.path)?;
+    /// Cuts it, or a copy of it, off behind its last whole batch, durably.
+    pub(super) fn cut(&self, file: &Path) -> io::Result<()> {
+        let file = File::options().write(true).open(file)?;
         file.set_len(self.end)?;
         file.sync_all()
     }

@@ -92,25 +92,25 @@ impl Journals {
             let (path, what) = (place.clone(), format!("{what}, and it was synced"));
             return Err(Error::Corrupt { path, what });
         }
-        for (flaw, journal) in self.flaws.iter().zip(self.walked.last()) {
-            let Flaw { place, what, .. } = flaw;
+        // What is torn and not damaged is the last.
+        if let (Some(Flaw { place, what, .. }), Some(journal)) = (self.flaws.first(), self.walked.last()) {
             tracing::warn!(place, what, "cut off a torn tail of the store's journal that was never synced");
-            journal.cut().map_err(|error| failed(&self.dir, &error))?;
+            journal.cut(&journal.path).map_err(|error| failed(&self.dir, &error))?;
         }
         Ok(())
     }
 
-    /// Cuts them off where the first damage is, if there is any: what is left is the store as it once was. Not safe to stop: it is
-    /// done to a copy.
-    pub(super) fn cut(&self) -> Result<()> {
+    /// Cuts those of a copy off where the first damage is, if there is any: what is left is the store as it once was. Not safe to
+    /// stop.
+    pub(super) fn cut(&self, copy: &Path) -> Result<()> {
         let Some(damage) = self.damage() else { return Ok(()) };
         let (kept, gone) = self.walked.split_at(damage.kept);
         let cut = || -> io::Result<()> {
-            gone.iter().try_for_each(|journal| fs::remove_file(&journal.path))?;
-            Mark::remove(&self.dir)?;
-            kept.last().map_or(Ok(()), Walked::cut)
+            gone.iter().try_for_each(|journal| fs::remove_file(path_of(copy, journal.id)))?;
+            Mark::remove(copy)?;
+            kept.last().map_or(Ok(()), |journal| journal.cut(&path_of(copy, journal.id)))
         };
-        cut().map_err(|error| failed(&self.dir, &error))
+        cut().map_err(|error| failed(copy, &error))
     }
 }
 

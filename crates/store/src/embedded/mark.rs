@@ -1,24 +1,25 @@
-//! Up to which commit a store was synced, noted beside its journals.
+//! Up to which commit a store was synced, noted beside its journals after each sync.
 //!
 //! ```text
-//! synced    journal u64 │ seqno u64 │ xxh3 of both u64; little-endian
+//! synced    a note: journal, seqno, and their xxh3, u64
 //! ```
-//!
-//! It is written after each sync and not synced. So after a cut of the power it may be an old one, or none; it then says less
-//! than is so, and never more.
 
-use std::fs::{self, File};
+use std::cmp::Ordering;
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use disk::{Note, Sum, System};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::journal::Walked;
 use super::journals;
 
 const NAME: &str = "synced";
-const BYTES: usize = 24;
+const SUM: Sum<8> = |numbers| xxh3_64(numbers).to_le_bytes();
+
+/// Where it is noted.
+pub(super) type MarkFile = Note<8>;
 
 /// At least up to this commit a store was synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,22 +31,19 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// What is noted in a store: nothing, if that was never written or does not fit.
+    /// What is noted in a store, if anything is.
     pub(super) fn read(dir: &Path) -> io::Result<Option<Self>> {
-        match fs::read(dir.join(NAME)) {
-            Ok(bytes) => Ok(Self::decode(&bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let noted = Note::read(&System, &dir.join(NAME), SUM)?;
+        Ok(noted.map(|[journal, seqno]| Self { journal, seqno }))
     }
 
-    /// The file that it is written to.
-    pub(super) fn open(dir: &Path) -> io::Result<File> {
-        File::options().create(true).truncate(false).write(true).open(dir.join(NAME))
+    /// The file that it is noted in.
+    pub(super) fn open(dir: &Path) -> io::Result<MarkFile> {
+        Note::open(&System, &dir.join(NAME), SUM)
     }
 
-    pub(super) fn write(self, file: &File) -> io::Result<()> {
-        file.write_all_at(&self.encode(), 0)
+    pub(super) fn write(self, file: &MarkFile) -> io::Result<()> {
+        file.write([self.journal, self.seqno])
     }
 
     /// Forgets it: what it says was synced is no longer there.
@@ -75,24 +73,9 @@ impl Mark {
     /// noted with this one: nothing is said of a journal that is not the last.
     pub(super) fn misses(self, last: &Walked) -> bool {
         match self.journal.cmp(&last.id) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => last.last.map_or(self.seqno > 0, |seqno| seqno < self.seqno),
-            std::cmp::Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => last.last.map_or(self.seqno > 0, |seqno| seqno < self.seqno),
+            Ordering::Greater => true,
         }
-    }
-
-    fn encode(self) -> [u8; BYTES] {
-        let mut bytes = [0; BYTES];
-        bytes[..8].copy_from_slice(&self.journal.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.seqno.to_le_bytes());
-        let sum = xxh3_64(&bytes[..16]);
-        bytes[16..].copy_from_slice(&sum.to_le_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let mark = Self { journal: number(0)?, seqno: number(8)? };
-        (bytes == mark.encode()).then_some(mark)
     }
 }

@@ -11,7 +11,7 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 
 use super::engine::failed as fjall_failed;
 use super::journals::{self, Journals};
-use super::mark::Mark;
+use super::mark::{Mark, MarkFile};
 use super::{Settings, swap};
 use crate::{Error, Result};
 
@@ -39,8 +39,8 @@ pub(super) fn take(dir: &Path) -> Result<File> {
 }
 
 /// The file that says how far the store is synced, and the mark of the last commit so far.
-pub(super) fn marks(dir: &Path) -> Result<(File, Mark)> {
-    let both = Mark::open(dir).and_then(|file| Ok((file, Mark::of(dir)?)));
+pub(super) fn marks(dir: &Path) -> Result<(MarkFile, Mark)> {
+    let both = Mark::open(dir).and_then(|note| Ok((note, Mark::of(dir)?)));
     both.map_err(|error| Error::Unavailable {
         doing: "open the store",
         what: format!("{}: {error}", dir.display()),

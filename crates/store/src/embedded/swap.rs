@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use disk::{Disk as _, System, make_directory};
 use rustix::fs::{CWD, RenameFlags};
 
 const NOTE: &str = "replaced";
@@ -65,13 +66,13 @@ pub(super) fn finish(dir: &Path) -> io::Result<()> {
     };
     let old = place_of_new(dir);
     if old.exists() {
-        aside.parent().map_or(Ok(()), |parent| disk::make_directory(&disk::System, parent))?;
+        aside.parent().map_or(Ok(()), |parent| make_directory(&System, parent))?;
         fs::rename(&old, &aside)?;
         sync_parent(&aside)?;
         sync_parent(dir)?;
     }
     fs::remove_file(note)?;
-    File::open(dir)?.sync_all()
+    System.sync_directory(dir)
 }
 
 /// Makes a directory durable with all that is in it.
@@ -84,9 +85,9 @@ fn sync_all(dir: &Path) -> io::Result<()> {
             File::open(entry.path())?.sync_all()?
         }
     }
-    File::open(dir)?.sync_all()
+    System.sync_directory(dir)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    path.parent().map_or(Ok(()), |parent| System.sync_directory(parent))
 }

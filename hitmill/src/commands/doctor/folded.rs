@@ -38,11 +38,11 @@ impl Folded {
 
     /// Takes up what a value says, if it says anything and can be read.
     pub(super) fn note(&mut self, key: &[u8], value: &[u8]) {
-        let generation = if progress::all().contains(key) {
+        let generation = if let Some(generation) = progress::generation_of(key) {
             self.note_progress(key, value);
-            progress::generation_of(key)
-        } else if checkpoint::range().contains(key) {
-            self.note_checkpoint(key, value)
+            Some(generation)
+        } else if let Some(partition) = checkpoint::partition_of(key) {
+            self.note_checkpoint(partition, value)
         } else if key == folded::newest_key() {
             folded::decode_newest(value).ok()
         } else {
@@ -60,8 +60,8 @@ impl Folded {
         }
     }
 
-    fn note_checkpoint(&mut self, key: &[u8], value: &[u8]) -> Option<Generation> {
-        let (partition, checkpoint) = (checkpoint::partition_of(key)?, Checkpoint::decode(value).ok()?);
+    fn note_checkpoint(&mut self, partition: Partition, value: &[u8]) -> Option<Generation> {
+        let checkpoint = Checkpoint::decode(value).ok()?;
         if checkpoint.read_from.ledger == 0 {
             self.read_from.insert(partition, checkpoint.read_from.entry);
         }

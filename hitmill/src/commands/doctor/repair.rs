@@ -11,7 +11,7 @@ use keyspace::{config, record};
 use model::{Generation, Partition, Position};
 use rollup_svc::rewind::{self, Place};
 use store::Store as _;
-use store::embedded::doctor as stores;
+use store::embedded::{EmbeddedStore, doctor as stores};
 
 use super::Places;
 use super::examined::{self, Held};
@@ -40,7 +40,7 @@ pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow:
             || begins_later(extents, &folded))
     {
         let remade = remade.insert(remake(store, &folded).await?);
-        if remade.store.taken_over.is_some() || begins_later(extents, &remade.folded) {
+        if remade.repaired.taken_over.is_some() || begins_later(extents, &remade.folded) {
             if let Some(history) = history {
                 bail!(
                     "all of the log has to be folded again, which loses {history}: say `--lose-numbers` if they may go, or bring back a copy"
@@ -53,9 +53,10 @@ pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow:
     if let Some(log) = log {
         repair_log(&log, &folded, &aside, &clock)?;
     }
-    if let Some(Remade { store, said, .. }) = remade {
+    if let Some(Remade { repaired, opened, said, .. }) = remade {
         let kept = aside.join("store");
-        store.install(&kept)?;
+        drop(opened);
+        repaired.install(&kept)?;
         said.iter().for_each(|line| eprintln!("{line}"));
         eprintln!("the store as it was is kept in {}", kept.display());
     }
@@ -86,7 +87,8 @@ fn begins_later(extents: Option<&[logs::Extent]>, folded: &Folded) -> bool {
 
 /// A store that takes the place of the one that is there.
 struct Remade {
-    store: stores::Repaired,
+    repaired: stores::Repaired,
+    opened: EmbeddedStore,
     folded: Folded,
     said: Vec<String>,
 }
@@ -94,28 +96,29 @@ struct Remade {
 /// Makes a store that can be read to its end.
 async fn remake(store: stores::Examined, before: &Folded) -> anyhow::Result<Remade> {
     let cut = store.findings.iter().any(|finding| finding.loss == stores::Loss::Commits);
-    let store = match store.repair(&config::FAMILIES) {
+    let repaired = match store.repair(&config::FAMILIES) {
         Err(error @ store::Error::Corrupt { .. }) => Err(error).context(
             "the store cannot be repaired, since its merchants and keys cannot be read: bring back a copy of it, or move it away and begin with none",
         )?,
         repaired => repaired?,
     };
+    let opened = repaired.open()?;
     let mut said = Vec::new();
-    if let Some(values) = store.taken_over {
+    if let Some(values) = repaired.taken_over {
         said.push(format!("the store was made anew with the {values} values of its configuration"));
         // No number of a generation that readers have seen may be given again.
-        note_newest(&store.open()?, before.newest.unwrap_or(Generation::FIRST)).await?;
+        note_newest(&opened, before.newest.unwrap_or(Generation::FIRST)).await?;
     } else if cut {
         // Its identity is the first thing that a store is given.
-        if store.open()?.get(&config::instance::key()).await?.is_none() {
+        if opened.get(&config::instance::key()).await?.is_none() {
             bail!(
                 "the store cannot be repaired, since it is damaged before its first merchant: bring back a copy of it"
             );
         }
         said.push("the store was cut back to what it was before the damage".to_owned());
     }
-    let folded = Folded::of(&store.open()?).await?;
-    Ok(Remade { store, folded, said })
+    let folded = Folded::of(&opened).await?;
+    Ok(Remade { repaired, opened, folded, said })
 }
 
 impl Remade {
@@ -131,7 +134,7 @@ impl Remade {
             checkpoint: None,
             first: Position::of_entry(extent.records.start),
         };
-        rewind::begin(&self.store.open()?, &extents.iter().map(place).collect::<Vec<_>>()).await?;
+        rewind::begin(&self.opened, &extents.iter().map(place).collect::<Vec<_>>()).await?;
         self.said.push("all of the log is folded again when the server starts".to_owned());
         Ok(())
     }

@@ -68,10 +68,8 @@ impl Segments {
 
     /// When a segment was made, if it is there and its header says so.
     pub(super) fn made(&self, index: usize) -> Option<Timestamp> {
-        let first = self.firsts.get(index)?;
-        let file = self.disk.open(&self.path(index), Mode::Read).ok()?;
-        let kept = Kept::existing(&self.disk, &self.directory, self.partition, *first, *first, 0);
-        Some(kept.header(&*file).ok()?.created_at)
+        let segment = (index < self.firsts.len()).then(|| self.open(index))?.ok()?;
+        Some(segment.header.ok()?.created_at)
     }
 
     /// The segment at `index`, however damaged it is.

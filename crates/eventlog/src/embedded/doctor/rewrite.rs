@@ -89,10 +89,8 @@ pub(super) fn rewrite(
 /// Makes known how far the partition is durable now.
 fn note(segments: &Segments, mark: Mark) -> Result<()> {
     let Segments { disk, directory, .. } = segments;
-    let file = Mark::open(&**disk, directory)?;
-    mark.write(&*file)
-        .and_then(|()| file.sync_all())
-        .map_err(failed("note what is durable of", directory))?;
+    let note = Mark::open(&**disk, directory)?;
+    mark.write(&note).and_then(|()| note.sync()).map_err(failed("note what is durable of", directory))?;
     sync_directory(&**disk, directory)
 }
 

@@ -99,6 +99,14 @@ fn tables(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Among the cells of the largest table: blocks are of 4 KiB.
+fn damage_cells(home: &Path) {
+    let table = tables(home).pop().unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[20_000] ^= 1;
+    fs::write(&table, bytes).unwrap();
+}
+
 #[tokio::test]
 async fn a_whole_store_has_no_findings() {
     let (dir, pairs) = stored().await;
@@ -127,10 +135,7 @@ async fn nobody_else_may_have_it_open() {
 async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
     let (dir, pairs) = stored().await;
     let home = dir.path().join("store");
-    let table = tables(&home).pop().unwrap();
-    let mut bytes = fs::read(&table).unwrap();
-    bytes[20_000] ^= 1; // among the cells: blocks are of 4 KiB
-    fs::write(&table, bytes).unwrap();
+    damage_cells(&home);
 
     let Examined { findings, .. } = look(&home);
     let [Finding { place, loss: Loss::Values, .. }] = &findings[..] else { panic!("{findings:?}") };
@@ -157,10 +162,7 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
 async fn a_store_is_as_it_was_until_the_new_one_is_installed() {
     let (dir, _) = stored().await;
     let home = dir.path().join("store");
-    let table = tables(&home).pop().unwrap();
-    let mut bytes = fs::read(&table).unwrap();
-    bytes[20_000] ^= 1;
-    fs::write(&table, bytes).unwrap();
+    damage_cells(&home);
     let before = names(dir.path());
     // The values of this family are the ones that cannot be read.
     assert!(look(&home).repair(&[CELLS]).is_err());
