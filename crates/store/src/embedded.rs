@@ -10,6 +10,7 @@ mod journals;
 mod mark;
 mod opening;
 mod swap;
+mod trees;
 
 #[cfg(test)]
 mod tests;

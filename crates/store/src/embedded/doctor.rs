@@ -110,9 +110,11 @@ impl Examined {
     fn look(&mut self, judge: &Judge<'_>) -> Result<()> {
         match Engine::open(self.copy.path(), Settings::default()) {
             Ok(engine) => read_all(&engine, judge, self)?,
-            Err(Error::Corrupt { what, .. }) => {
-                let place = self.dir.display().to_string();
-                self.findings.push(Finding { place, what, loss: Loss::Values });
+            Err(Error::Corrupt { path, what }) => {
+                // Said of the copy, meant of the store.
+                let inside = Path::new(&path).strip_prefix(self.copy.path()).unwrap_or(Path::new(""));
+                let place = self.dir.components().chain(inside.components()).collect::<PathBuf>();
+                self.findings.push(Finding { place: place.display().to_string(), what, loss: Loss::Values });
             }
             Err(error) => return Err(error),
         }

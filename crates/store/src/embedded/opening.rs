@@ -12,7 +12,7 @@ use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 use super::engine::failed as fjall_failed;
 use super::journals::{self, Journals};
 use super::mark::{Mark, MarkFile};
-use super::{Settings, swap};
+use super::{Settings, swap, trees};
 use crate::{Error, Result};
 
 const FORMAT: &[u8] = b"1"; // of what we store, and how we use fjall; fjall has a version of its own
@@ -50,6 +50,7 @@ pub(super) fn marks(dir: &Path) -> Result<(MarkFile, Mark)> {
 pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace)> {
     let failed = |error| fjall_failed(dir, "open the store", error);
     Journals::read(dir)?.mend()?;
+    trees::check(dir)?;
     // Where it finds a table damaged, it may panic.
     let opened = panic::catch_unwind(|| open_database(dir, settings));
     let panicked = |_| Error::Corrupt { path: dir.display().to_string(), what: "fjall panicked".to_owned() };

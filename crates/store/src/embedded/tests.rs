@@ -2,6 +2,7 @@ mod crash;
 mod doctor;
 mod journal;
 mod model;
+mod trees;
 
 use std::fs;
 use std::path::Path;
