@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::visible;
+use crate::visible::visible;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -65,7 +65,7 @@ fn table(columns: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
     if !columns.is_empty() {
         table.set_header(columns.iter().map(|column| title(column)));
     }
-    table.add_rows(rows.iter().map(|row| row.iter().map(|value| visible::cell(value))));
+    table.add_rows(rows.iter().map(|row| row.iter().map(|value| visible(value).into_owned())));
     let mut out = io::stdout().lock();
     for line in table.lines() {
         // Cells are padded on both sides; nobody wants that at the borders.

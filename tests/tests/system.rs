@@ -14,6 +14,7 @@ mod system {
     mod http;
     mod import;
     mod live;
+    mod lost;
     mod neighbours;
     mod process;
     mod server;

@@ -21,7 +21,9 @@ use tokio_util::task::TaskTracker;
 use crate::Feed;
 
 pub use backends::Backends;
+pub use directory::{FORMAT_FILE, Says, say};
 pub use embedded::embedded;
+pub use identity::of as identity;
 
 /// Commits that a listener of the feed may fall behind before it looks at everything again.
 const FEED_DEPTH: usize = 1024;
@@ -86,7 +88,11 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
     };
     let log = match far_log {
         Some(log) => log,
-        None => Arc::new(embedded::open_log(data, log, clock.clone()).await?),
+        None => {
+            let log = embedded::open_log(data, log, clock.clone()).await?;
+            embedded::check_together(data, &log, &*store).await?;
+            Arc::new(log)
+        }
     };
     Platform::over(log, store, clock, Feed::in_memory(FEED_DEPTH)).await
 }

@@ -3,10 +3,12 @@
 //! All keys are in one keyspace of fjall, so that every batch is one entry of one journal. Its memory is bounded: the
 //! block cache, and at most five write buffers (one that fills, four that wait for the disk before commits wait).
 
+mod batch;
 pub mod doctor;
 mod engine;
 mod journal;
 mod journals;
+mod later;
 mod mark;
 mod opening;
 mod swap;

@@ -29,6 +29,7 @@ struct Books {
     balanced: bool,
     audited_from: Option<String>,
     audited_until: Option<String>,
+    lost_records: u64,
     hours: Vec<Hour>,
 }
 
@@ -63,10 +64,23 @@ impl Audit {
             from.as_deref().unwrap_or_default(),
             until.as_deref().unwrap_or_default()
         );
+        let lost = match books.lost_records {
+            0 => String::new(),
+            records => format!(
+                "; records of the log that were lost and repaired, of this merchant or of others: {records}: their hits are not \
+                 among the accepted, and may be among the counted"
+            ),
+        };
         if !books.balanced {
-            anyhow::bail!("the books of merchant {} do not balance ({range})", self.merchant);
+            anyhow::bail!("the books of merchant {} do not balance ({range}){lost}", self.merchant);
         }
-        eprintln!("balanced: {range}");
+        match books.hours.is_empty() {
+            true => eprintln!(
+                "nothing to audit: no hit of merchant {} was received ({range}){lost}",
+                self.merchant
+            ),
+            false => eprintln!("balanced: {range}{lost}"),
+        }
         Ok(())
     }
 }
@@ -77,6 +91,7 @@ impl From<v1::AuditResponse> for Books {
             balanced: audit.balanced,
             audited_from: shown::time(audit.audited_from.as_ref()),
             audited_until: shown::time(audit.audited_until.as_ref()),
+            lost_records: audit.lost_records,
             hours: audit.hours.into_iter().map(Hour::from).collect(),
         }
     }

@@ -3,13 +3,19 @@
 mod examined;
 mod finding;
 mod folded;
+mod remade;
 mod repair;
+mod seen;
 
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
+use eventlog::embedded::doctor as logs;
+use keyspace::fault;
 
+use self::examined::Examined;
+use self::finding::{Finding, LOSE_MERCHANTS, LOSE_NUMBERS};
 use crate::cli::Global;
 use crate::failure::Usage;
 use crate::output::{self, Format};
@@ -29,23 +35,43 @@ Examples:
 
 With --repair:
   the log     every record that can be read keeps its place; an empty one stands for each that is lost
-  the store   is cut back to what it was before the damage, and folds again what the log has from there on; where that is
-              not enough it is made anew with its merchants, keys and data streams, and all of the log is folded again
+  the store   is cut back to what it was before the damage, and folds again what the log has from there on; what later commits
+              changed of merchants, keys and data streams is kept, as far as they can be read. Where that is not enough it is made
+              anew with all merchants, keys and data streams, and all of the log is folded again
   what was damaged is kept, as it was, in a folder damaged-... of the data directory
 
 A repair may be stopped at any time, also by a cut of the power: then it is begun again. It is refused if a later version of
-hitmill wrote anything here; and without --lose-numbers if the log has to be folded again and no longer has all hits.
+hitmill wrote anything here; without --lose-numbers if the log has to be folded again and no longer has all hits; and without
+--lose-merchants if a merchant, a key or a data stream may be gone. No id of one that is gone is given out again.
 
 Exit codes: 0 nothing is damaged, or all of it was repaired; 1 something is damaged; 2 asked in a wrong way.")]
 pub(crate) struct Doctor {
     /// Repair what is damaged.
     #[arg(long)]
     repair: bool,
-    /// Repair also if that loses numbers whose hits retention has deleted from the log.
-    #[arg(long, requires = "repair")]
-    lose_numbers: bool,
+    #[command(flatten)]
+    agreed: Agreed,
     #[command(flatten)]
     sources: Sources,
+}
+
+/// What a repair may lose.
+#[derive(Clone, Copy, Debug, Args)]
+struct Agreed {
+    /// Repair also if that loses numbers whose hits retention has deleted from the log.
+    #[arg(long = "lose-numbers", requires = "repair")]
+    numbers: bool,
+    /// Repair also if that loses merchants, keys or data streams.
+    #[arg(long = "lose-merchants", requires = "repair")]
+    merchants: bool,
+}
+
+impl Agreed {
+    /// What has to be agreed to.
+    fn needed(findings: &[Finding]) -> Vec<&'static str> {
+        let any = |agreement: &str| findings.iter().any(|finding| finding.needs(agreement));
+        [LOSE_MERCHANTS, LOSE_NUMBERS].into_iter().filter(|agreement| any(agreement)).collect()
+    }
 }
 
 const COLUMNS: [&str; 5] = ["part", "place", "what", "lost", "appended"];
@@ -55,32 +81,76 @@ impl Doctor {
         let settings = self.sources.load()?.settings;
         host::telemetry::init_logs(&settings.host)?;
         let places = Places::of(&settings)?;
-        let examined = examined::examine(&places)?;
+        let mut examined = examined::examine(&places)?;
         let damaged = examined.findings.iter().filter(|finding| finding.damage).count();
-        match global.format {
-            Format::Json => output::one(global.format, &[], &examined)?,
-            Format::Table | Format::Csv if examined.findings.is_empty() => {}
-            Format::Table | Format::Csv => output::list(global.format, &COLUMNS, &examined.findings)?,
+        let held = examined.held.take();
+        let asked = self.repair && damaged > 0 && examined.later == 0;
+        if global.format != Format::Json {
+            show(global.format, &examined)?;
         }
-        eprint!("{}", examined.summary());
+        let outcome = match held.filter(|_| asked) {
+            Some(held) => repair::repair(&places, held, self.agreed).await.map(Some),
+            None => Ok(None),
+        };
+        if global.format == Format::Json {
+            examined.repaired = outcome.as_ref().ok().cloned().flatten();
+            show(global.format, &examined)?;
+        }
+        outcome?;
         if examined.later > 0 {
             bail!(
                 "a later version of hitmill has used this directory: only that one can tell what is damaged"
             );
         }
-        match (damaged, self.repair) {
-            (0, _) => eprintln!("nothing is damaged"),
-            (1, false) => {
-                bail!("1 thing is damaged: `hitmill doctor --repair` repairs it, at the loss that is shown")
-            }
-            (n, false) => {
-                bail!(
-                    "{n} things are damaged: `hitmill doctor --repair` repairs them, at the loss that is shown"
-                )
-            }
-            (_, true) => repair::repair(&places, examined.held, self.lose_numbers).await?,
+        if damaged > 0 && !asked {
+            let needs: String = examined.needs.iter().map(|agreement| format!(" {agreement}")).collect();
+            let (things, them) = if damaged == 1 { ("thing is", "it") } else { ("things are", "them") };
+            bail!(
+                "{damaged} {things} damaged: `hitmill doctor --repair{needs}` repairs {them}, at the loss that is shown"
+            );
         }
+        eprintln!("nothing is damaged{}", if asked { " any more" } else { "" });
         Ok(())
+    }
+}
+
+/// Shows what was found: for people one after the other, since what is lost takes a sentence.
+fn show(format: Format, examined: &Examined) -> anyhow::Result<()> {
+    match format {
+        Format::Json => output::one(format, &[], examined)?,
+        Format::Csv => output::list(format, &COLUMNS, &examined.findings)?,
+        Format::Table => {
+            for finding in &examined.findings {
+                let known =
+                    COLUMNS.into_iter().filter(|column| *column != "appended" || finding.appended.is_some());
+                output::one(format, &known.collect::<Vec<_>>(), finding)?;
+                println!();
+            }
+        }
+    }
+    eprint!("{}", examined.summary());
+    Ok(())
+}
+
+/// Refuses what would need a log that is whole, where there is none on this machine or it is not. Reads it only if it is to be
+/// `read`.
+pub(super) fn check_log(settings: &Settings, read: bool) -> anyhow::Result<()> {
+    if !settings.pulsar.url.is_empty() {
+        return Ok(());
+    }
+    let places = Places::of(settings)?;
+    let Some(log) = places.log.filter(|_| read) else { return Ok(()) };
+    let judge = |record: &[u8]| fault::of_record(record).map(repair::what);
+    let examined = logs::examine(&log, places.partitions, &judge)?;
+    match examined.findings.iter().find(|finding| finding.loss != logs::Loss::TornTail) {
+        None => Ok(()),
+        Some(found) => bail!(
+            "{} at offset {}: {}: `hitmill doctor --data {}` says what is lost, and can repair it",
+            found.file.display(),
+            found.offset,
+            found.what,
+            places.data.display()
+        ),
     }
 }
 
@@ -106,13 +176,12 @@ impl Places {
                 "the log is in Pulsar and the store in TiKV: there is nothing on this machine".to_owned()
             ));
         }
-        for (place, name) in [(&log, "log"), (&store, "store")] {
-            if place.as_ref().is_some_and(|place| !place.is_dir()) {
-                bail!(Usage(format!(
-                    "{} has no folder {name:?}: it is not the data directory of a hitmill that was ever started",
-                    data.display()
-                )));
-            }
+        let there = |place: &Option<PathBuf>| place.as_ref().is_some_and(|place| place.is_dir());
+        if !there(&log) && !there(&store) {
+            bail!(Usage(format!(
+                "{} has no folder \"log\" and no folder \"store\": it is not the data directory of a hitmill that was ever started",
+                data.display()
+            )));
         }
         Ok(Self { data, log, partitions: settings.log.partitions, store })
     }

@@ -1169,6 +1169,10 @@ pub struct AuditResponse {
     /// Up to where the log was read: everything acknowledged before it is in the audit.
     #[prost(message, optional, tag = "4")]
     pub audited_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Records of the log that were damaged, and for which a repair has put empty ones: their hits, of this merchant or of
+    /// others, are missing from accepted. Hours in which some of them had been counted do not balance.
+    #[prost(uint64, tag = "5")]
+    pub lost_records: u64,
 }
 /// The books of one hour of receipt.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -11,6 +11,8 @@ use proto::{v1, wire_time};
 #[derive(Debug, Default)]
 pub struct Books {
     hours: BTreeMap<Hour, Page>,
+    /// Records that a repair of the log has put in the place of lost ones.
+    lost: u64,
     scratch: Vec<u8>,
 }
 
@@ -23,6 +25,7 @@ struct Page {
 impl Books {
     /// Takes in a record of the log.
     pub fn count(&mut self, merchant: MerchantId, record: &[u8]) -> Result<(), String> {
+        self.lost += u64::from(record == record::EMPTY);
         for entry in record::read(record).map_err(|why| why.to_string())? {
             match entry.map_err(|why| why.to_string())? {
                 Entry::Batch(batch) if batch.merchant == merchant => {
@@ -46,6 +49,7 @@ impl Books {
 
     /// Adds the books of another partition.
     pub fn merge(&mut self, other: &Self) {
+        self.lost += other.lost;
         for (hour, theirs) in &other.hours {
             let own = self.hours.entry(*hour).or_default();
             own.accepted += theirs.accepted;
@@ -98,5 +102,6 @@ pub fn compare(
         balanced,
         audited_from: Some(wire_time(from.start())),
         audited_until: Some(wire_time(until)),
+        lost_records: books.lost,
     }
 }

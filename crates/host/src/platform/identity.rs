@@ -9,7 +9,7 @@ use store::{Batch, Error, Store};
 const BYTES: usize = 16;
 
 /// The identity of the data: made once, by whoever comes first, and the same for all who come at the same time.
-pub(super) async fn of(store: &dyn Store, clock: &Clock) -> anyhow::Result<Arc<str>> {
+pub async fn of(store: &dyn Store, clock: &Clock) -> anyhow::Result<Arc<str>> {
     if let Some(known) = known(store).await? {
         return Ok(known);
     }

@@ -10,13 +10,19 @@ use std::ops::Range;
 use bytes::Bytes;
 use model::DataStreamId;
 
-use crate::key::KeyBuilder;
+use crate::key::{KeyBuilder, part};
 
 pub(super) const FAMILY: u8 = 0x21;
 
 /// The key of one data stream.
 pub fn key(id: DataStreamId) -> Bytes {
     KeyBuilder::family(FAMILY).u32(id.0).build()
+}
+
+/// Which data stream a key is of, if it is of one.
+pub fn id_of(key: &[u8]) -> Option<DataStreamId> {
+    let id = part(key.strip_prefix(&[FAMILY])?, 0)?;
+    Some(DataStreamId(u32::from_be_bytes(id)))
 }
 
 /// All data streams, by id.

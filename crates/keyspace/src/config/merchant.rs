@@ -10,13 +10,19 @@ use std::ops::Range;
 use bytes::Bytes;
 use model::MerchantId;
 
-use crate::key::KeyBuilder;
+use crate::key::{KeyBuilder, part};
 
 pub(super) const FAMILY: u8 = 0x20;
 
 /// The key of one merchant.
 pub fn key(id: MerchantId) -> Bytes {
     KeyBuilder::family(FAMILY).u64(id.0).build()
+}
+
+/// Which merchant a key is of, if it is of one.
+pub fn id_of(key: &[u8]) -> Option<MerchantId> {
+    let id = part(key.strip_prefix(&[FAMILY])?, 0)?;
+    Some(MerchantId(u64::from_be_bytes(id)))
 }
 
 /// All merchants, by id.

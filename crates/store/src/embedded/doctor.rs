@@ -11,9 +11,10 @@ use fjall::Readable as _;
 
 use self::copy::Scratch;
 use super::engine::Engine;
-use super::journals::{Flaw, Journals};
+use super::journals::{Flaw, Journals, NO_VERSION};
+use super::later::Wanted;
 use super::{EmbeddedStore, Settings, opening, swap};
-use crate::{Batch, Error, Pair, Result};
+use crate::{Batch, Error, Pair, Result, Write};
 
 /// Says what is wrong with a value whose checksum fits, if anything is.
 pub type Judge<'a> = dyn Fn(&[u8], &[u8]) -> Option<String> + 'a;
@@ -27,6 +28,11 @@ pub struct Examined {
     pub bytes: u64,
     /// What does not fit.
     pub findings: Vec<Finding>,
+    /// Whether all values of the families to keep can be read, as far as there are tables of them.
+    pub kept: bool,
+    /// What was written to these families behind a damaged commit.
+    later: Vec<Write>,
+    keep: Vec<u8>,
     dir: PathBuf,
     copy: Scratch,
     _in_use: File,
@@ -48,19 +54,31 @@ pub struct Finding {
 pub enum Loss {
     /// Nothing: these bytes were never synced. The next start cuts them off.
     TornTail,
-    /// The commits from there on: the values are those before them. The store does not open until it is repaired.
+    /// The commits from there on, but not what they did to the families to keep: the other values are those before them. The
+    /// store does not open until it is repaired.
     Commits,
+    /// The same, and some of what they did to the families to keep may be among what cannot be read.
+    Kept,
     /// Values of older commits, which cannot be told from each other.
     Values,
+    /// No values: it is written anew.
+    Nothing,
+}
+
+impl Loss {
+    /// Whether something is damaged that was safe.
+    pub fn is_damage(self) -> bool {
+        self != Self::TornTail
+    }
 }
 
 /// Looks through the store in `dir`: reads all of it, and each value is judged. Nothing is changed, and nobody else can open
-/// it while what is given lives.
+/// it while what is given lives. A repair keeps the values of which the first byte of the key is in `keep`.
 ///
 /// It looks at a copy beside it, for which the disk needs space for the journals, and for the tables where the file system
 /// cannot give a file two names. There damaged journals are cut off at the first commit that does not fit: the values are those of
 /// the store as it once was. Fails if there is no store, if it is in use or cannot be read, or if a later version wrote it.
-pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
+pub fn examine(dir: &Path, judge: &Judge<'_>, keep: &[u8]) -> Result<Examined> {
     if !dir.is_dir() {
         return Err(failed("look into", dir, &io::Error::from(io::ErrorKind::NotFound)));
     }
@@ -71,16 +89,23 @@ pub fn examine(dir: &Path, judge: &Judge<'_>) -> Result<Examined> {
         Ok(scratch)
     });
     let copy = scratch.map_err(|error| failed("look at a copy of", dir, &error))?;
-    let findings = journals.flaws.iter().map(Finding::of_flaw).collect();
-    let mut examined = Examined { values: 0, bytes: 0, findings, dir: dir.to_owned(), copy, _in_use: in_use };
+    let version = journals.no_version.as_deref().map(Finding::of_version);
+    let findings = version.into_iter().chain(journals.flaws.iter().map(Finding::of_flaw)).collect();
+    let (later, keep, dir) = (Vec::new(), keep.to_vec(), dir.to_owned());
+    let mut examined =
+        Examined { values: 0, bytes: 0, findings, kept: true, later, keep, dir, copy, _in_use: in_use };
     journals.cut(examined.copy.path())?;
-    examined.look(judge)?;
+    examined.look(judge, &journals)?;
     Ok(examined)
 }
 
 impl Finding {
+    fn of_version(file: &Path) -> Self {
+        Self { place: file.display().to_string(), what: NO_VERSION.to_owned(), loss: Loss::Nothing }
+    }
+
     fn of_flaw(flaw: &Flaw) -> Self {
-        let loss = if flaw.synced { Loss::Commits } else { Loss::TornTail };
+        let loss = if flaw.synced { Loss::Kept } else { Loss::TornTail };
         Self { place: flaw.place.clone(), what: flaw.what.clone(), loss }
     }
 }
@@ -89,36 +114,50 @@ impl Examined {
     /// Makes a store that opens and can be read to its end, beside the old one, which is as it was until the new one is
     /// installed.
     ///
-    /// It is the copy that was looked at; or, if not all of that can be read, one with the values of which the first byte of the
-    /// key is in `families`, and no others: it fails if these cannot all be read.
-    pub fn repair(self, families: &[u8]) -> Result<Repaired> {
+    /// It is the copy that was looked at; or, if not all of that can be read, one with the values to keep, and no others: without
+    /// any, if these cannot all be read. What later commits did to these is done to it.
+    pub fn repair(self) -> Result<Repaired> {
         let new = Scratch::at(swap::place_of_new(&self.dir));
         let new = new.map_err(|error| failed("make anew", &self.dir, &error))?;
         let damaged = self.findings.iter().any(|finding| finding.loss == Loss::Values);
         let taken_over = if damaged {
-            let kept = rescued(self.copy.path(), families)?;
-            write_anew(new.path(), &kept)?;
-            Some(kept.len() as u64)
+            let kept = if self.kept { rescued(self.copy.path(), &self.keep)? } else { Vec::new() };
+            let writes: Vec<_> = kept.into_iter().map(|(key, value)| Write::Put(key, value)).collect();
+            write(new.path(), &writes)?;
+            Some(writes.len() as u64)
         } else {
             let moved = fs::rename(self.copy.path(), new.path());
             moved.map_err(|error| failed("make anew", &self.dir, &error))?;
             None
         };
-        Ok(Repaired { taken_over, dir: self.dir, new, _in_use: self._in_use })
+        let later = if self.kept { self.later } else { Vec::new() };
+        if !later.is_empty() {
+            write(new.path(), &later)?;
+        }
+        Ok(Repaired { taken_over, later: later.len(), dir: self.dir, new, _in_use: self._in_use })
     }
 
-    fn look(&mut self, judge: &Judge<'_>) -> Result<()> {
-        match Engine::open(self.copy.path(), Settings::default()) {
-            Ok(engine) => read_all(&engine, judge, self)?,
+    fn look(&mut self, judge: &Judge<'_>, journals: &Journals) -> Result<()> {
+        let engine = match Engine::open(self.copy.path(), Settings::default()) {
+            Ok(engine) => engine,
             Err(Error::Corrupt { path, what }) => {
                 // Said of the copy, meant of the store.
                 let inside = Path::new(&path).strip_prefix(self.copy.path()).unwrap_or(Path::new(""));
-                let place = self.dir.components().chain(inside.components()).collect::<PathBuf>();
+                let place: PathBuf = self.dir.components().chain(inside.components()).collect();
                 self.findings.push(Finding { place: place.display().to_string(), what, loss: Loss::Values });
+                self.kept = false;
+                return Ok(());
             }
             Err(error) => return Err(error),
+        };
+        let wanted = Wanted { keyspace: engine.cells.id(), families: &self.keep, from: engine.db.seqno() };
+        let later = journals.later(wanted)?;
+        if !later.more {
+            let commits = self.findings.iter_mut().filter(|finding| finding.loss == Loss::Kept);
+            commits.for_each(|finding| finding.loss = Loss::Commits);
         }
-        Ok(())
+        self.later = later.writes;
+        read_all(&engine, judge, self)
     }
 }
 
@@ -127,6 +166,8 @@ impl Examined {
 pub struct Repaired {
     /// How many values were taken over, if it has no others.
     pub taken_over: Option<u64>,
+    /// How often later commits, behind damage, wrote or removed a value to keep: it is done.
+    pub later: usize,
     dir: PathBuf,
     new: Scratch,
     _in_use: File,
@@ -173,6 +214,7 @@ fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) -> Resu
                     Error::Corrupt { what, .. } => {
                         let place = format!("behind key {}", last.escape_ascii());
                         examined.findings.push(Finding { place, what, loss: Loss::Values });
+                        examined.kept &= !examined.keep.contains(&family);
                         break;
                     }
                     // A disk that fails to read may not fail the next time.
@@ -198,14 +240,11 @@ fn rescued(dir: &Path, families: &[u8]) -> Result<Vec<Pair>> {
     Ok(kept)
 }
 
-fn write_anew(dir: &Path, kept: &[Pair]) -> Result<()> {
+/// Writes to a store that nobody uses, and makes it if there is none.
+fn write(dir: &Path, writes: &[Write]) -> Result<()> {
     let engine = Engine::open(dir, Settings::default())?;
-    for pairs in kept.chunks(1_000) {
-        let mut batch = Batch::durable();
-        for (key, value) in pairs {
-            batch.put(key.clone(), value.clone());
-        }
-        engine.commit(&batch)?;
+    for writes in writes.chunks(1_000) {
+        engine.commit(&Batch { writes: writes.to_vec(), ..Batch::durable() })?;
     }
     Ok(())
 }

@@ -13,16 +13,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Walked, walk};
+use super::later::{Later, Wanted};
 use super::mark::Mark;
 use crate::{Error, Result};
 
 const VERSION: &[u8; 4] = b"FJL\x03";
+/// What is wrong with a file that says no version.
+pub(super) const NO_VERSION: &str = "it says no version";
 
 /// All journals of a store, in their order.
 pub(super) struct Journals {
     walked: Vec<Walked>,
     /// What is wrong with them, in their order.
     pub(super) flaws: Vec<Flaw>,
+    /// The file that says their version, if it does not.
+    pub(super) no_version: Option<PathBuf>,
+    mark: Option<Mark>,
     dir: PathBuf,
 }
 
@@ -40,26 +46,30 @@ impl Journals {
     /// Reads them. Fails if another version of fjall wrote them: what it does not know would look like damage.
     pub(super) fn read(dir: &Path) -> Result<Self> {
         let failed = |error| failed(dir, &error);
-        let mut journals = Self { walked: Vec::new(), flaws: Vec::new(), dir: dir.to_owned() };
-        if !has_version(dir)? {
+        let mut journals =
+            Self { walked: Vec::new(), flaws: Vec::new(), no_version: None, mark: None, dir: dir.to_owned() };
+        match Version::of(dir)? {
+            Version::Known => {}
+            Version::Damaged(path) => journals.no_version = Some(path),
             // It was never finished: nothing was stored.
-            return Ok(journals);
+            Version::None => return Ok(journals),
         }
         for (id, path) in list(dir).map_err(failed)? {
             journals.walked.push(walk(id, path).map_err(failed)?);
         }
-        journals.judge(Mark::read(dir).map_err(failed)?);
+        journals.mark = Mark::read(dir).map_err(failed)?;
+        journals.judge();
         Ok(journals)
     }
 
-    fn judge(&mut self, mark: Option<Mark>) {
-        let Self { walked, flaws, dir } = self;
+    fn judge(&mut self) {
+        let Self { walked, flaws, mark, dir, .. } = self;
         let Some(last) = walked.last() else {
             let what = "it has no journal".to_owned();
             flaws.push(Flaw { place: dir.display().to_string(), what, synced: true, kept: 0 });
             return;
         };
-        let missed = mark.filter(|mark| mark.misses(last));
+        let missed = mark.filter(|mark| mark.misses(last.id, last.last));
         for (index, journal) in walked.iter().enumerate() {
             let next = walked.get(index + 1);
             let mut flaw = |what: String, synced| {
@@ -88,6 +98,10 @@ impl Journals {
 
     /// Cuts off the torn tail of the last journal. Fails if something was damaged that had been synced.
     pub(super) fn mend(&self) -> Result<()> {
+        if let Some(path) = &self.no_version {
+            let path = path.display().to_string();
+            return Err(Error::Corrupt { path, what: NO_VERSION.to_owned() });
+        }
         if let Some(Flaw { place, what, .. }) = self.damage() {
             let (path, what) = (place.clone(), format!("{what}, and it was synced"));
             return Err(Error::Corrupt { path, what });
@@ -100,11 +114,38 @@ impl Journals {
         Ok(())
     }
 
-    /// Cuts those of a copy off where the first damage is, if there is any: what is left is the store as it once was. Not safe to
-    /// stop.
+    /// What was written of something behind the first damage, if there is any.
+    pub(super) fn later(&self, wanted: Wanted<'_>) -> Result<Later> {
+        let mut later = Later::default();
+        let Some(Flaw { kept, .. }) = self.damage() else { return Ok(later) };
+        later.more = *kept == 0;
+        let (before_it, _) = self.walked.split_at(*kept);
+        later.last = before_it.iter().filter_map(|journal| journal.last).max().unwrap_or_default();
+        // Where the tables have nothing that is newer, all that comes is new, also under a number that is damaged.
+        let from = if wanted.from > later.last + 1 { wanted.from } else { 0 };
+        let wanted = Wanted { from, ..wanted };
+        let mut before: Option<&Walked> = None;
+        for journal in &self.walked[kept.saturating_sub(1)..] {
+            later.more |= before.is_some_and(|before| before.id + 1 != journal.id);
+            let from = if before.is_none() { journal.end } else { 0 };
+            later.read(journal, from, wanted).map_err(|error| failed(&self.dir, &error))?;
+            before = Some(journal);
+        }
+        later.more |= match (self.mark, before) {
+            (Some(mark), Some(last)) => mark.misses(last.id, Some(later.last)),
+            _ => later.torn,
+        };
+        Ok(later)
+    }
+
+    /// Cuts those of a copy off where the first flaw is, if there is any: what is left is the store as it once was. Not safe to stop.
     pub(super) fn cut(&self, copy: &Path) -> Result<()> {
-        let Some(damage) = self.damage() else { return Ok(()) };
-        let (kept, gone) = self.walked.split_at(damage.kept);
+        if self.no_version.is_some() {
+            fs::write(copy.join("version"), VERSION).map_err(|error| failed(copy, &error))?;
+        }
+        // What is torn and not damaged is the last.
+        let Some(flaw) = self.damage().or(self.flaws.first()) else { return Ok(()) };
+        let (kept, gone) = self.walked.split_at(flaw.kept);
         let cut = || -> io::Result<()> {
             gone.iter().try_for_each(|journal| fs::remove_file(path_of(copy, journal.id)))?;
             Mark::remove(copy)?;
@@ -114,25 +155,33 @@ impl Journals {
     }
 }
 
-/// Whether fjall has finished making the store. It writes its version last, before anything is stored.
-fn has_version(dir: &Path) -> Result<bool> {
-    let bytes = match fs::read(dir.join("version")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        read => read.map_err(|error| failed(dir, &error))?,
-    };
-    match bytes.strip_prefix(b"FJL") {
-        _ if bytes == VERSION => Ok(true),
-        _ if bytes.is_empty() && !has_data(dir).map_err(|error| failed(dir, &error))? => Ok(false),
-        Some([other]) => {
-            let what = format!(
-                "the store at {} is of format {other} of its engine: this version reads format 3",
-                dir.display()
-            );
-            Err(Error::Mismatch { what })
-        }
-        _ => {
-            let path = dir.join("version").display().to_string();
-            Err(Error::Corrupt { path, what: "it says no version".to_owned() })
+/// What the store says of its version.
+enum Version {
+    Known,
+    Damaged(PathBuf),
+    /// fjall has not finished making the store: it writes its version last, before anything is stored.
+    None,
+}
+
+impl Version {
+    /// Fails if it is another one.
+    fn of(dir: &Path) -> Result<Self> {
+        let path = dir.join("version");
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|error| failed(dir, &error))?,
+        };
+        match bytes.strip_prefix(b"FJL") {
+            _ if bytes == VERSION => Ok(Self::Known),
+            _ if bytes.is_empty() && !has_data(dir).map_err(|error| failed(dir, &error))? => Ok(Self::None),
+            Some([other]) => {
+                let what = format!(
+                    "the store at {} is of format {other} of its engine: this version reads format 3",
+                    dir.display()
+                );
+                Err(Error::Mismatch { what })
+            }
+            _ => Ok(Self::Damaged(path)),
         }
     }
 }

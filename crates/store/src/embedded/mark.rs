@@ -12,7 +12,6 @@ use std::path::Path;
 use disk::{Note, Sum, System};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::journal::Walked;
 use super::journals;
 
 const NAME: &str = "synced";
@@ -69,12 +68,12 @@ impl Mark {
         Ok(Self { journal, seqno: 0 })
     }
 
-    /// Whether commits were synced to this journal that it does not have. While the next journal is made, its commits may be
+    /// Whether commits were synced behind the last one in the last journal. While the next journal is made, its commits may be
     /// noted with this one: nothing is said of a journal that is not the last.
-    pub(super) fn misses(self, last: &Walked) -> bool {
-        match self.journal.cmp(&last.id) {
+    pub(super) fn misses(self, journal: u64, last: Option<u64>) -> bool {
+        match self.journal.cmp(&journal) {
             Ordering::Less => false,
-            Ordering::Equal => last.last.map_or(self.seqno > 0, |seqno| seqno < self.seqno),
+            Ordering::Equal => last.map_or(self.seqno > 0, |seqno| seqno < self.seqno),
             Ordering::Greater => true,
         }
     }

@@ -1,6 +1,7 @@
 mod crash;
 mod doctor;
 mod journal;
+mod later;
 mod model;
 mod trees;
 

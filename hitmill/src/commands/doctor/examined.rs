@@ -1,15 +1,21 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use eventlog::embedded::doctor as logs;
+use host::platform::Says;
 use indicatif::{DecimalBytes, HumanCount};
+use keyspace::config;
 use keyspace::fault::{self, Fault};
 use serde::Serialize;
 use store::embedded::doctor as stores;
 
-use super::Places;
 use super::finding::Finding;
 use super::folded::Folded;
+use super::repair::Done;
+use super::seen::Seen;
+use super::{Agreed, Places};
 
 /// What is there, and what is wrong with it.
 #[derive(Serialize)]
@@ -19,16 +25,21 @@ pub(super) struct Examined {
     pub(super) findings: Vec<Finding>,
     /// How much of it a later version wrote.
     pub(super) later: u64,
+    /// What a repair has to be agreed to.
+    pub(super) needs: Vec<&'static str>,
+    /// What a repair did, if one was asked for and done.
+    pub(super) repaired: Option<Done>,
     /// Held so that nobody uses it meanwhile.
     #[serde(skip)]
-    pub(super) held: Held,
+    pub(super) held: Option<Held>,
 }
 
-#[derive(Default)]
 pub(super) struct Held {
     pub(super) log: Option<logs::Examined>,
     pub(super) store: Option<stores::Examined>,
     pub(super) folded: Folded,
+    pub(super) seen: Seen,
+    pub(super) says: Says,
 }
 
 #[derive(Serialize)]
@@ -46,6 +57,7 @@ struct Store {
 }
 
 pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
+    let says = Says::of(&places.data).with_context(|| format!("look at {}", places.data.display()))?;
     let later = Cell::new(0);
     let told = |fault: Fault| match fault {
         Fault::Damaged(what) => what,
@@ -54,40 +66,73 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
             format!("{what}: a later version of hitmill wrote it")
         }
     };
-    let (folded, mut held) = (RefCell::new(Folded::default()), Held::default());
-    if let Some(path) = &places.store {
+    let (folded, seen) = (RefCell::new(Folded::default()), RefCell::new(Seen::default()));
+    let there = |place: &Option<PathBuf>| place.clone().filter(|place| place.is_dir());
+    let mut store = None;
+    if let Some(path) = there(&places.store) {
         let judge = |key: &[u8], value: &[u8]| {
             folded.borrow_mut().note(key, value);
+            seen.borrow_mut().note_value(key);
             fault::of_value(key, value).map(told)
         };
-        held.store = Some(stores::examine(path, &judge)?);
+        store = Some(stores::examine(&path, &judge, &config::FAMILIES)?);
     }
-    held.folded = folded.into_inner();
-    if let Some(path) = &places.log {
-        let at_least = places.partitions.max(held.folded.partitions());
-        held.log = Some(logs::examine(path, at_least, &|record| fault::of_record(record).map(told))?);
+    let folded = folded.into_inner();
+    let mut log = None;
+    if let Some(path) = there(&places.log) {
+        let judge = |record: &[u8]| {
+            seen.borrow_mut().note_record(record);
+            fault::of_record(record).map(told)
+        };
+        log = Some(logs::examine(&path, places.partitions.max(folded.partitions()), &judge)?);
     }
+    if let Says::Other(_) = says {
+        later.set(later.get() + 1);
+    }
+    let held = Held { log, store, folded, seen: seen.into_inner(), says };
+    let findings = held.findings(places);
     Ok(Examined {
         log: held.log.as_ref().map(|log| Log::of(&log.partitions)),
         store: held.store.as_ref().map(Store::of),
-        findings: held.findings(),
+        needs: Agreed::needed(&findings),
+        findings,
         later: later.get(),
-        held,
+        repaired: None,
+        held: Some(held),
     })
 }
 
 impl Held {
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self, places: &Places) -> Vec<Finding> {
         let mut findings = Vec::new();
+        findings.extend(Finding::of_directory(&places.data, &self.says));
         let history = self.numbers_without_hits();
         if let Some(store) = &self.store {
-            findings.extend(store.findings.iter().map(|found| Finding::of_store(found, history.as_deref())));
+            let of_store = |found| Finding::of_store(found, store.kept, history.as_deref());
+            findings.extend(store.findings.iter().map(of_store));
+        }
+        if let Some(path) = &places.store
+            && self.store_is_unused()
+        {
+            findings.push(Finding::of_unused_store(path, self.store.is_some()));
+        }
+        if let Some(path) = places.log.as_ref().filter(|_| self.log.is_none()) {
+            findings.push(Finding::of_missing_log(path));
         }
         let Some(log) = &self.log else { return findings };
         findings.extend(log.findings.iter().map(|found| Finding::of_log(found, &self.folded)));
         let apart = |extent| Finding::apart(extent, &self.folded, history.as_deref());
         findings.extend(log.partitions.iter().filter_map(apart));
         findings
+    }
+
+    /// Whether the store has nothing, or is missing, and the log has records: it is not the one that they were folded into.
+    pub(super) fn store_is_unused(&self) -> bool {
+        let damaged = |store: &stores::Examined| store.findings.iter().any(|found| found.loss.is_damage());
+        let mut extents = self.log.iter().flat_map(|log| &log.partitions);
+        !self.seen.used
+            && !self.store.as_ref().is_some_and(damaged)
+            && extents.any(|extent| extent.records.end > 0)
     }
 
     /// Numbers that a fold of the log from its start would not give again, if there are any: retention has deleted the hits.

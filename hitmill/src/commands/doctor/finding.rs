@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use eventlog::embedded::doctor as logs;
+use host::platform::{FORMAT_FILE, Says};
 use model::Timestamp;
 use serde::Serialize;
 use store::embedded::doctor as stores;
@@ -13,9 +16,16 @@ pub(super) struct Finding {
     what: String,
     lost: String,
     /// When what is lost was appended to the log, as far as is known.
-    appended: Option<String>,
+    pub(super) appended: Option<String>,
     pub(super) damage: bool,
+    /// What a repair of it has to be agreed to, if to anything.
+    needs: Option<&'static str>,
 }
+
+/// Merchants, keys or data streams would be lost.
+pub(super) const LOSE_MERCHANTS: &str = "--lose-merchants";
+/// Numbers would be lost that the log does not have the hits of any more.
+pub(super) const LOSE_NUMBERS: &str = "--lose-numbers";
 
 impl Finding {
     pub(super) fn of_log(found: &logs::Finding, folded: &Folded) -> Self {
@@ -54,6 +64,7 @@ impl Finding {
             lost,
             appended: lossy.then(|| between(found.appended)).flatten(),
             damage: found.loss != logs::Loss::TornTail,
+            needs: None,
         }
     }
 
@@ -62,43 +73,83 @@ impl Finding {
     pub(super) fn apart(extent: &logs::Extent, folded: &Folded, history: Option<&str>) -> Option<Self> {
         let (partition, records) = (extent.partition, &extent.records);
         let before = folded.before(partition);
-        let (what, lost) = if before > records.end {
+        let (what, lost, needs) = if before > records.end {
             let what =
                 format!("it ends before record {}, and is folded up to before record {before}", records.end);
-            (what, "nothing that was counted; new hits are not counted until it is repaired".to_owned())
+            (what, "nothing that was counted; new hits are not counted until it is repaired".to_owned(), None)
         } else {
             let read_from = folded.read_from(partition).filter(|&read_from| read_from < records.start)?;
             let what = format!(
                 "it begins with record {}, and is folded up to before record {read_from}",
                 records.start
             );
+            let needs = history.map(|_| LOSE_NUMBERS);
             let history = history.unwrap_or("what lies between");
-            (what, format!("{history}; all that is there is folded again"))
+            (what, format!("{history}; all that is there is folded again"), needs)
         };
-        let place = format!("partition {partition}");
-        Some(Self { part: "log", place, what, lost, appended: None, damage: true })
+        Some(Self { needs, ..Self::new("log", format!("partition {partition}"), what, lost) })
     }
 
-    /// `history` says of which numbers the log does not have the hits any more.
-    pub(super) fn of_store(found: &stores::Finding, history: Option<&str>) -> Self {
-        let lost = match (found.loss, history) {
-            (stores::Loss::TornTail, _) => "nothing: it was never synced".to_owned(),
-            (stores::Loss::Commits, _) => "what was committed from there on: numbers are folded again, \
-                                           changes of the configuration are lost"
-                .to_owned(),
-            (stores::Loss::Values, None) => "nothing: all numbers are folded again from the log".to_owned(),
+    /// `history` says of which numbers the log does not have the hits any more; the merchants and keys are there or not.
+    pub(super) fn of_store(found: &stores::Finding, kept: bool, history: Option<&str>) -> Self {
+        let (lost, needs) = match (found.loss, history) {
+            (stores::Loss::TornTail, _) => ("nothing: it was never synced".to_owned(), None),
+            (stores::Loss::Nothing, _) => ("nothing: it is written anew".to_owned(), None),
+            (stores::Loss::Commits, _) => {
+                ("nothing: all numbers from there on are folded again from the log".to_owned(), None)
+            }
+            (stores::Loss::Kept, _) => {
+                let lost = "what was changed there of merchants, keys and data streams, which cannot be read; numbers are \
+                            folded again from the log";
+                (lost.to_owned(), Some(LOSE_MERCHANTS))
+            }
+            (stores::Loss::Values, _) if !kept => {
+                ("all merchants, keys and data streams: they cannot be read".to_owned(), Some(LOSE_MERCHANTS))
+            }
+            (stores::Loss::Values, None) => {
+                ("nothing: all numbers are folded again from the log".to_owned(), None)
+            }
             (stores::Loss::Values, Some(history)) => {
-                format!("{history}; all others are folded again from the log")
+                (format!("{history}; all others are folded again from the log"), Some(LOSE_NUMBERS))
             }
         };
-        Self {
-            part: "store",
-            place: found.place.clone(),
-            what: found.what.clone(),
-            lost,
-            appended: None,
-            damage: found.loss != stores::Loss::TornTail,
-        }
+        let damage = found.loss.is_damage();
+        Self { damage, needs, ..Self::new("store", found.place.clone(), found.what.clone(), lost) }
+    }
+
+    /// A store that is not the one of the log beside it: it has nothing, or is missing.
+    pub(super) fn of_unused_store(path: &Path, there: bool) -> Self {
+        let what = if there { "it was never used, and the log has records" } else { "it is missing" };
+        let lost =
+            "all merchants, keys and data streams; the log is folded again, for merchants that nobody knows";
+        let found = Self::new("store", path.display().to_string(), what.to_owned(), lost.to_owned());
+        Self { needs: Some(LOSE_MERCHANTS), ..found }
+    }
+
+    pub(super) fn of_missing_log(path: &Path) -> Self {
+        let lost = "the hits that were not counted yet, and those of all hours for a fold from the log's start; what is \
+                    counted stays";
+        Self::new("log", path.display().to_string(), "it is missing".to_owned(), lost.to_owned())
+    }
+
+    /// What the directory says that it is.
+    pub(super) fn of_directory(data: &Path, says: &Says) -> Option<Self> {
+        let what = match says {
+            Says::Ours => return None,
+            Says::Other(said) => format!("it says {said:?}: a later version of hitmill wrote it"),
+            Says::Nonsense(said) => format!("it says {said:?}, which no version of hitmill wrote"),
+            Says::Nothing => "it is missing".to_owned(),
+        };
+        let place = data.join(FORMAT_FILE).display().to_string();
+        Some(Self::new("directory", place, what, "nothing: it is written anew".to_owned()))
+    }
+
+    fn new(part: &'static str, place: String, what: String, lost: String) -> Self {
+        Self { part, place, what, lost, appended: None, damage: true, needs: None }
+    }
+
+    pub(super) fn needs(&self, agreement: &str) -> bool {
+        self.needs == Some(agreement)
     }
 }
 

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::progress::{self, Progress};
 use keyspace::{after, folded};
@@ -25,13 +27,7 @@ impl Folded {
         let mut folded = Self::default();
         let newest = folded::newest_key();
         for range in [progress::all(), checkpoint::range(), newest.clone()..after(&newest)] {
-            let mut start = range.start;
-            loop {
-                let page = store.snapshot().await?.scan(&start, &range.end, PAGE).await?;
-                let Some((last, _)) = page.last() else { break };
-                start = after(last);
-                page.iter().for_each(|(key, value)| folded.note(key, value));
-            }
+            each(store, range, |key, value| folded.note(key, value)).await?;
         }
         Ok(folded)
     }
@@ -83,6 +79,21 @@ impl Folded {
     pub(super) fn partitions(&self) -> u16 {
         let last = self.read_from.keys().chain(self.applied.keys()).max();
         last.map_or(0, |last| last.0.saturating_add(1))
+    }
+}
+
+/// Gives what a store has in a range of keys to `note`.
+pub(super) async fn each(
+    store: &dyn Store,
+    range: Range<Bytes>,
+    mut note: impl FnMut(&[u8], &[u8]),
+) -> anyhow::Result<()> {
+    let mut start = range.start;
+    loop {
+        let page = store.snapshot().await?.scan(&start, &range.end, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        start = after(last);
+        page.iter().for_each(|(key, value)| note(key, value));
     }
 }
 

@@ -5,67 +5,141 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clock::Clock;
-use eventlog::embedded::doctor as logs;
+use eventlog::embedded::{EmbeddedLog, doctor as logs};
+use host::platform::{FORMAT_FILE, Says};
 use keyspace::fault::{self, Fault};
-use keyspace::{config, record};
-use model::{Generation, Partition, Position};
-use rollup_svc::rewind::{self, Place};
-use store::Store as _;
+use keyspace::record;
+use model::{Partition, Timestamp};
+use serde::Serialize;
 use store::embedded::{EmbeddedStore, doctor as stores};
 
-use super::Places;
 use super::examined::{self, Held};
-use super::folded::{Folded, note_newest};
+use super::finding::{LOSE_MERCHANTS, LOSE_NUMBERS};
+use super::folded::Folded;
+use super::remade::{self, Remade};
+use super::seen::Seen;
+use super::{Agreed, Places};
 
-/// Repairs what is damaged, or nothing. Numbers that cannot be had again are lost only if that is `agreed`.
+/// What a repair did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Done {
+    did: Vec<String>,
+    /// Where what was damaged is, as it was.
+    kept: Vec<PathBuf>,
+}
+
+impl Done {
+    fn say(&mut self, line: String) {
+        eprintln!("{line}");
+        self.did.push(line);
+    }
+
+    fn keep(&mut self, what: &str, path: PathBuf) {
+        eprintln!("{what} is kept in {}", path.display());
+        self.kept.push(path);
+    }
+}
+
+/// Repairs what is damaged, or nothing. Merchants, and numbers that cannot be had again, are lost only if that is `agreed`.
 ///
 /// Until the end all is as it was, but for segments of the log, each of which is replaced in one step; then the store is, in one
 /// step, too.
-pub(super) async fn repair(places: &Places, held: Held, agreed: bool) -> anyhow::Result<()> {
+pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> anyhow::Result<Done> {
     let clock = Clock::system();
     let aside = aside(&places.data, &clock);
+    let mut done = Done::default();
     owned(&places.data)?;
-    let history = held.numbers_without_hits().filter(|_| !agreed);
-    let Held { log, store, mut folded } = held;
-    let extents = log.as_ref().map(|log| &log.partitions[..]);
-    if extents.is_some_and(|extents| usize::from(folded.partitions()) > extents.len()) {
+    let partitions = usize::from(held.folded.partitions());
+    if held.log.as_ref().is_some_and(|log| partitions > log.partitions.len()) {
         bail!(
-            "{} partitions were folded, and the log has fewer: it is not the log that was folded, put that one back",
-            folded.partitions()
+            "{partitions} partitions were folded, and the log has fewer: it is not the log that was folded, put that one back"
         );
     }
-    let mut remade = None;
-    if let Some(store) = store
-        && (store.findings.iter().any(|finding| finding.loss != stores::Loss::TornTail)
-            || begins_later(extents, &folded))
-    {
-        let remade = remade.insert(remake(store, &folded).await?);
-        if remade.repaired.taken_over.is_some() || begins_later(extents, &remade.folded) {
-            if let Some(history) = history {
-                bail!(
-                    "all of the log has to be folded again, which loses {history}: say `--lose-numbers` if they may go, or bring back a copy"
-                );
-            }
-            remade.begin_again(extents).await?;
-        }
-        folded = mem::take(&mut remade.folded);
+    let replaced = new_store(places, &mut held, agreed, &clock, &mut done).await?;
+    if let Some(path) = places.log.as_ref().filter(|_| held.log.is_none()) {
+        held.log = Some(empty_log(path, places.partitions.max(held.folded.partitions()), &clock)?);
+        done.say("an empty log was made".to_owned());
     }
-    if let Some(log) = log {
-        repair_log(&log, &folded, &aside, &clock)?;
+    if let Some(log) = held.log {
+        repair_log(&log, &held.folded, &aside, &clock, &mut done)?;
     }
-    if let Some(Remade { repaired, opened, said, .. }) = remade {
+    if let Some(Remade { repaired, opened, said, .. }) = replaced {
         let kept = aside.join("store");
         drop(opened);
         repaired.install(&kept)?;
-        said.iter().for_each(|line| eprintln!("{line}"));
-        eprintln!("the store as it was is kept in {}", kept.display());
+        said.into_iter().for_each(|line| done.say(line));
+        done.keep("the store as it was", kept);
+    }
+    if held.says != Says::Ours {
+        host::platform::say(&places.data)?;
+        done.say(format!("{FORMAT_FILE} was written anew"));
     }
     let left = examined::examine(places)?;
     if left.findings.iter().any(|finding| finding.damage) {
         bail!("something is still damaged: run `hitmill doctor` again");
     }
-    eprintln!("nothing is damaged any more");
-    Ok(())
+    Ok(done)
+}
+
+/// Makes what has to take the place of the store, if anything has to.
+async fn new_store(
+    places: &Places,
+    held: &mut Held,
+    agreed: Agreed,
+    clock: &Clock,
+    done: &mut Done,
+) -> anyhow::Result<Option<Remade>> {
+    const OR: &str = "if they may go, or bring back a copy";
+    if held.store_is_unused()
+        && let Some(path) = &places.store
+    {
+        if !agreed.merchants {
+            bail!("all merchants, keys and data streams are gone: say `{LOSE_MERCHANTS}` {OR}");
+        }
+        // Whoever had it open to look at it.
+        held.store = None;
+        let store = EmbeddedStore::open(path, Default::default())?;
+        remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
+        done.say("a store without merchants was made".to_owned());
+        return Ok(None);
+    }
+    let history = held.numbers_without_hits().filter(|_| !agreed.numbers);
+    let extents = held.log.as_ref().map(|log| &log.partitions[..]);
+    let Some(store) = held.store.take() else { return Ok(None) };
+    let loses = !store.kept || store.findings.iter().any(|found| found.loss == stores::Loss::Kept);
+    let damaged = store.findings.iter().any(|found| found.loss.is_damage());
+    if !damaged && !begins_later(extents, &held.folded) {
+        return Ok(None);
+    }
+    let mut remade = Remade::of(store, &held.folded, &held.seen, clock).await?;
+    if loses && !agreed.merchants {
+        let lost = match &remade.unknown[..] {
+            _ if !remade.kept => "all merchants, keys and data streams, which cannot be read".to_owned(),
+            [] => "what was changed of merchants, keys and data streams in what cannot be read".to_owned(),
+            unknown => format!(
+                "what was changed of merchants, keys and data streams in what cannot be read, among it {}",
+                remade::listed(unknown)
+            ),
+        };
+        bail!("a repair loses {lost}: say `{LOSE_MERCHANTS}` {OR}");
+    }
+    if remade.repaired.taken_over.is_some() || begins_later(extents, &remade.folded) {
+        // Numbers of merchants that nobody knows are of no use.
+        if let Some(history) = history.filter(|_| remade.kept) {
+            bail!("all of the log has to be folded again, which loses {history}: say `{LOSE_NUMBERS}` {OR}");
+        }
+        remade.begin_again(extents).await?;
+    }
+    held.folded = mem::take(&mut remade.folded);
+    Ok(Some(remade))
+}
+
+/// A log without records, looked at.
+fn empty_log(path: &Path, partitions: u16, clock: &Clock) -> anyhow::Result<logs::Examined> {
+    let clock = clock.clone();
+    let settings = eventlog::embedded::Settings { partitions, ..Default::default() };
+    drop(EmbeddedLog::open(path, &settings, move || clock.now())?);
+    Ok(logs::examine(path, partitions, &|_| None)?)
 }
 
 /// What is written anew is the property of who repairs: the server must be able to use it.
@@ -85,78 +159,27 @@ fn begins_later(extents: Option<&[logs::Extent]>, folded: &Folded) -> bool {
     extents.into_iter().flatten().any(later)
 }
 
-/// A store that takes the place of the one that is there.
-struct Remade {
-    repaired: stores::Repaired,
-    opened: EmbeddedStore,
-    folded: Folded,
-    said: Vec<String>,
-}
-
-/// Makes a store that can be read to its end.
-async fn remake(store: stores::Examined, before: &Folded) -> anyhow::Result<Remade> {
-    let cut = store.findings.iter().any(|finding| finding.loss == stores::Loss::Commits);
-    let repaired = match store.repair(&config::FAMILIES) {
-        Err(error @ store::Error::Corrupt { .. }) => Err(error).context(
-            "the store cannot be repaired, since its merchants and keys cannot be read: bring back a copy of it, or move it away and begin with none",
-        )?,
-        repaired => repaired?,
-    };
-    let opened = repaired.open()?;
-    let mut said = Vec::new();
-    if let Some(values) = repaired.taken_over {
-        said.push(format!("the store was made anew with the {values} values of its configuration"));
-        // No number of a generation that readers have seen may be given again.
-        note_newest(&opened, before.newest.unwrap_or(Generation::FIRST)).await?;
-    } else if cut {
-        // Its identity is the first thing that a store is given.
-        if opened.get(&config::instance::key()).await?.is_none() {
-            bail!(
-                "the store cannot be repaired, since it is damaged before its first merchant: bring back a copy of it"
-            );
-        }
-        said.push("the store was cut back to what it was before the damage".to_owned());
-    }
-    let folded = Folded::of(&opened).await?;
-    Ok(Remade { repaired, opened, folded, said })
-}
-
-impl Remade {
-    /// Sends every partition to the start of the log, as `hitmill topic rewind` does.
-    async fn begin_again(&mut self, extents: Option<&[logs::Extent]>) -> anyhow::Result<()> {
-        let Some(extents) = extents else {
-            let line = "the log is not on this machine: run `hitmill topic rewind` when the server is up";
-            self.said.push(line.to_owned());
-            return Ok(());
-        };
-        let place = |extent: &logs::Extent| Place {
-            partition: extent.partition,
-            checkpoint: None,
-            first: Position::of_entry(extent.records.start),
-        };
-        rewind::begin(&self.opened, &extents.iter().map(place).collect::<Vec<_>>()).await?;
-        self.said.push("all of the log is folded again when the server starts".to_owned());
-        Ok(())
-    }
-}
-
-fn repair_log(log: &logs::Examined, folded: &Folded, aside: &Path, clock: &Clock) -> anyhow::Result<()> {
+fn repair_log(
+    log: &logs::Examined,
+    folded: &Folded,
+    aside: &Path,
+    clock: &Clock,
+    done: &mut Done,
+) -> anyhow::Result<()> {
     let of = |n| folded.read_from(Partition(n)).unwrap_or_default()..folded.before(Partition(n));
     let folded: Vec<_> = (0..log.partitions.len() as u16).map(of).collect();
     let remedy =
         logs::Remedy { aside: &aside.join("log"), filler: record::EMPTY, folded: &folded, now: clock.now() };
     let rewritten = log.repair(&|record| fault::of_record(record).map(what), &remedy)?;
     if !rewritten.is_empty() {
-        eprintln!("the log was repaired; segments written anew: {}", rewritten.len());
+        done.say(format!("the log was repaired; segments written anew: {}", rewritten.len()));
     }
-    for path in rewritten {
-        eprintln!("what was damaged is kept in {}", path.display());
-    }
+    rewritten.into_iter().for_each(|path| done.keep("what was damaged", path));
     Ok(())
 }
 
-/// Nothing of a later version is repaired, so it says no more than this.
-fn what(fault: Fault) -> String {
+/// What is wrong. Nothing of a later version is repaired, so it says no more than this.
+pub(super) fn what(fault: Fault) -> String {
     match fault {
         Fault::Damaged(what) | Fault::Later(what) => what,
     }
@@ -164,6 +187,9 @@ fn what(fault: Fault) -> String {
 
 /// A folder that is not there yet.
 fn aside(data: &Path, clock: &Clock) -> PathBuf {
-    let time: String = clock.now().to_string().chars().filter(char::is_ascii_digit).collect();
-    data.join(format!("damaged-{time}"))
+    // To the second first, so that all names are equally long and sort by time.
+    let now = clock.now();
+    let time: String = Timestamp(now.0 / 1_000 * 1_000).to_string();
+    let time: String = time.chars().filter(char::is_ascii_digit).collect();
+    data.join(format!("damaged-{time}{:03}", now.0.rem_euclid(1_000)))
 }

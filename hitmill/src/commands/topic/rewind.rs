@@ -8,7 +8,7 @@ use model::{Generation, Partition};
 use rollup_svc::rewind::{self, Place};
 use serde::Serialize;
 
-use super::super::shown;
+use super::super::{doctor, shown};
 use crate::cli::Global;
 use crate::output;
 use crate::settings::Sources;
@@ -26,7 +26,8 @@ Examples:
   hitmill topic rewind --yes      does it
 
 With Pulsar and TiKV the services go on running. With the embedded log and store stop the server first: its data directory
-belongs to one process. What the log no longer keeps cannot be folded again: look at log_begins first.")]
+belongs to one process. What the log no longer keeps cannot be folded again: look at log_begins first. An embedded log is read
+before anything is done, and must not be damaged.")]
 pub(crate) struct Rewind {
     /// Do it: without, only say what would be done.
     #[arg(long)]
@@ -51,6 +52,7 @@ impl Rewind {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
         let settings = self.sources.load()?.settings;
         host::telemetry::init_logs(&settings.host)?;
+        doctor::check_log(&settings, self.yes)?;
         let backends = settings.backends();
         let platform = host::platform::open(&settings.host.data, backends, Clock::system()).await?;
         let (store, log) = (&*platform.store, &*platform.log);

@@ -21,7 +21,7 @@ fn sound(_: &[u8], _: &[u8]) -> Option<String> {
 }
 
 pub(super) fn look(dir: &Path) -> Examined {
-    examine(dir, &sound).unwrap()
+    examine(dir, &sound, &[CONFIG]).unwrap()
 }
 
 /// A closed store with its values in tables: some of configuration and many cells.
@@ -76,8 +76,8 @@ fn names(dir: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
-fn repaired(home: &Path, aside: &Path, families: &[u8]) -> Option<u64> {
-    let repaired = look(home).repair(families).unwrap();
+fn repaired(home: &Path, aside: &Path) -> Option<u64> {
+    let repaired = look(home).repair().unwrap();
     let taken_over = repaired.taken_over;
     repaired.install(aside).unwrap();
     taken_over
@@ -128,9 +128,9 @@ async fn nobody_else_may_have_it_open() {
     let (dir, _) = stored().await;
     let home = dir.path().join("store");
     let _open = open(&home);
-    let error = examine(&home, &sound).unwrap_err();
+    let error = examine(&home, &sound, &[CONFIG]).unwrap_err();
     assert!(error.to_string().contains("is in use by another hitmill"), "{error}");
-    let missing = examine(&dir.path().join("none"), &sound).unwrap_err();
+    let missing = examine(&dir.path().join("none"), &sound, &[CONFIG]).unwrap_err();
     assert!(missing.to_string().contains("none: entity not found"), "{missing}");
     assert!(!dir.path().join("none").exists());
 }
@@ -149,7 +149,7 @@ async fn a_table_that_is_damaged_costs_the_cells_and_not_the_configuration() {
     let before = names(&home);
     // Half of a store that a repair which was stopped has left.
     fs::create_dir(dir.path().join("store.doctor-new")).unwrap();
-    assert_eq!(repaired(&home, &aside, &[CONFIG]), Some(3));
+    assert_eq!(repaired(&home, &aside), Some(3));
     assert_eq!(everything(&home).await.unwrap(), pairs[1_997..]);
     assert_eq!(look(&home).findings, []);
     let kept: Vec<_> = names(&aside)
@@ -169,9 +169,12 @@ async fn a_store_is_as_it_was_until_the_new_one_is_installed() {
     damage_cells(&home);
     let before = names(dir.path());
     // The values of this family are the ones that cannot be read.
-    assert!(look(&home).repair(&[CELLS]).is_err());
+    assert!(look(&home).kept);
+    let unreadable = examine(&home, &sound, &[CELLS]).unwrap();
+    assert!(!unreadable.kept);
+    assert_eq!(unreadable.repair().unwrap().taken_over, Some(0));
     assert_eq!(names(dir.path()), before);
-    let repaired = look(&home).repair(&[CONFIG]).unwrap();
+    let repaired = look(&home).repair().unwrap();
     let store = repaired.open().unwrap();
     let mut batch = Batch::default();
     batch.put("more", "1");
@@ -224,7 +227,7 @@ async fn a_journal_that_is_damaged_costs_what_is_behind_it() {
     let damaged = fs::read(&journal).unwrap();
 
     let aside = dir.path().join("aside/store");
-    assert_eq!(repaired(&home, &aside, &[]), None);
+    assert_eq!(repaired(&home, &aside), None);
     assert!(fs::read(aside.join("0.jnl")).unwrap() == damaged, "kept as it was");
     let left: Vec<_> = everything(&home).await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(left, ["commit/000"]);
@@ -241,11 +244,30 @@ async fn a_journal_that_is_damaged_costs_what_is_behind_it() {
 }
 
 #[tokio::test]
+async fn a_store_that_says_no_version_is_given_one() {
+    for said in [None, Some("F\0L\x03"), Some("")] {
+        let (dir, pairs) = stored().await;
+        let home = dir.path().join("store");
+        let version = home.join("version");
+        match said {
+            None => fs::remove_file(&version).unwrap(),
+            Some(said) => fs::write(&version, said).unwrap(),
+        }
+        let error = EmbeddedStore::open(&home, Settings::default()).err().unwrap().to_string();
+        assert!(error.ends_with("store/version is damaged: it says no version"), "{error}");
+        let (place, what) = (version.display().to_string(), "it says no version".to_owned());
+        assert_eq!(look(&home).findings, [Finding { place, what, loss: Loss::Nothing }]);
+        assert_eq!(repaired(&home, &dir.path().join("aside/store")), None);
+        assert_eq!(everything(&home).await.unwrap(), pairs);
+    }
+}
+
+#[tokio::test]
 async fn a_value_that_cannot_be_understood_is_a_finding() {
     let (dir, _) = stored().await;
     let home = dir.path().join("store");
     let judge = |key: &[u8], _: &[u8]| (key[4] == 7 && key[3] == 0).then(|| "it is seven".to_owned());
-    let Examined { values, findings, .. } = examine(&home, &judge).unwrap();
+    let Examined { values, findings, .. } = examine(&home, &judge, &[CONFIG]).unwrap();
     let place = "key \\x10\\x00\\x00\\x00\\x07".to_owned();
     assert_eq!(
         (values, findings),

@@ -1,0 +1,157 @@
+//! Merchants, keys, or all of the log or the store are lost, or seem to be: the server does not begin anew beside what is left,
+//! and `hitmill doctor` keeps what can be kept, says what cannot, and asks.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::books::{audited, hits_by_name};
+use super::doctor::{doctor, flip, found, refused, repair, repair_with, settled};
+use super::import::{LOG, imported};
+use super::server::{Home, Server};
+
+/// Hits of the real log.
+const HITS: u64 = 2_874;
+
+/// The first of the findings, and the exit code.
+fn first(home: &Home) -> (Value, Option<i32>) {
+    let (found, code) = found(home);
+    (found["findings"][0].clone(), code)
+}
+
+/// A repair that is refused for what it would lose; it changes nothing.
+fn asks(home: &Home, agreement: &str) -> String {
+    let before = found(home).0["findings"].clone();
+    let output = doctor(home, &["--repair"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("say `{agreement}` if they may go, or bring back a copy")), "{said}");
+    assert_eq!(found(home).0["findings"], before);
+    said
+}
+
+/// The first change of the configuration is damaged, the merchant comes after it.
+#[tokio::test]
+async fn merchants_behind_damage_are_kept() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.kill();
+    // Behind the format, of 54 bytes, is the name of what the store is folded from, 35 bytes behind that.
+    flip(&home.path("data/store/0.jnl"), 54 + 35 + 10);
+    let (finding, code) = first(&home);
+    assert_eq!((&finding["part"], code), (&Value::from("store"), Some(1)));
+    let lost = finding["lost"].as_str().unwrap();
+    assert!(lost.starts_with("what was changed there of merchants, keys and data streams"), "{lost}");
+    assert!(asks(&home, "--lose-merchants").contains("a repair loses what was changed"));
+
+    let said = repair_with(&home, &["--lose-merchants"]);
+    assert!(
+        said.contains("values of merchants, keys and data streams that were written later were kept"),
+        "{said}"
+    );
+    assert!(!said.contains("nobody knows"), "{said}");
+    let server = Server::start(&home);
+    assert_eq!(settled(&server, merchant).await, HITS);
+    server.stop();
+}
+
+/// Where the damage is in a commit of numbers, nothing is lost, and nothing is asked.
+#[tokio::test]
+async fn damage_among_numbers_costs_no_merchant() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    let journal = home.path("data/store/0.jnl");
+    let used = || fs::read(&journal).unwrap().iter().rposition(|byte| *byte != 0).unwrap();
+    let before = used();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    let numbers = used();
+    let later = server.merchant();
+    server.kill();
+    // In the middle of a value: most of the bytes are values.
+    flip(&journal, before + (numbers - before) / 2);
+    let (finding, _) = first(&home);
+    let lost = "nothing: all numbers from there on are folded again from the log";
+    assert_eq!(finding["lost"], lost);
+    repair(&home);
+    let server = Server::start(&home);
+    assert_eq!(settled(&server, merchant).await, HITS);
+    assert_eq!(settled(&server, later).await, 0, "it is known");
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.stop();
+    fs::remove_dir_all(home.path("data/store")).unwrap();
+    let said = refused(&home);
+    assert!(said.contains("the log has records, and the store was never used"), "{said}");
+    assert!(said.contains("`hitmill doctor --data"), "{said}");
+    // Nor is it one now that it was tried.
+    assert_eq!(first(&home).0["what"], "it was never used, and the log has records");
+    fs::remove_dir_all(home.path("data/store")).unwrap();
+    assert_eq!(first(&home).0["what"], "it is missing");
+    assert!(asks(&home, "--lose-merchants").contains("all merchants, keys and data streams are gone"));
+
+    repair_with(&home, &["--lose-merchants"]);
+    let server = Server::start(&home);
+    let new = server.merchant();
+    assert!(new > merchant, "{new} is an id that was given before");
+    assert_eq!(audited(&server, new).await, (0, 0), "it has nobody's hits");
+    imported(&server, &home, new, Path::new(LOG), &[]);
+    assert_eq!(settled(&server, new).await, HITS);
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_log_that_is_gone() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.stop();
+    fs::remove_dir_all(home.path("data/log")).unwrap();
+    let said = refused(&home);
+    assert!(said.contains("`hitmill doctor --data") && said.contains("records are missing"), "{said}");
+    fs::remove_dir_all(home.path("data/log")).unwrap();
+    let (finding, code) = first(&home);
+    assert_eq!((finding["what"].as_str(), code), (Some("it is missing"), Some(1)));
+    let said = repair(&home);
+    assert!(said.contains("an empty log was made"), "{said}");
+    let server = Server::start(&home);
+    assert_eq!(hits_by_name(&server, merchant).await["page_view"], HITS, "what was counted stays");
+    imported(&server, &home, merchant, Path::new(LOG), &["--restart"]);
+    // The same hits again: they are known, and not counted twice.
+    assert_eq!(hits_by_name(&server, merchant).await["page_view"], HITS);
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_directory_that_does_not_say_what_it_is() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    server.stop();
+    let format = home.path("data/FORMAT");
+    for damaged in [None, Some("hitmill dat\0, format 1\n")] {
+        match damaged {
+            None => fs::remove_file(&format).unwrap(),
+            Some(text) => fs::write(&format, text).unwrap(),
+        }
+        let said = refused(&home);
+        assert!(said.contains("FORMAT") && said.contains("`hitmill doctor --data"), "{said}");
+        repair(&home);
+        Server::start(&home).stop();
+    }
+    fs::write(&format, "hitmill data, format 2\n").unwrap();
+    let (finding, _) = first(&home);
+    assert!(finding["what"].as_str().unwrap().ends_with("a later version of hitmill wrote it"), "{finding}");
+    assert_eq!(doctor(&home, &["--repair"]).status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&format).unwrap(), "hitmill data, format 2\n");
+}
