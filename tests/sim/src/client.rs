@@ -103,7 +103,11 @@ impl Machine {
             let random = AtomicU64::new(state.dice.next());
             let disk = SimDisk { platter: Arc::clone(&self.platter), life: Arc::clone(&life) };
             let (now, servers) = (Arc::clone(&self.common.now), self.common.servers.clone());
-            (number, SimWorld { now, random, epoch: AtomicU64::new(0), boot: state.boots, disk, servers })
+            let unsure = self.common.plan.faults.clock_jumps && state.boots > 0;
+            let behind =
+                if unsure && state.dice.one_in(2) { state.dice.below(FURTHEST_BEHIND_MS) } else { 0 };
+            let (boot, epoch) = (state.boots, AtomicU64::new(0));
+            (number, SimWorld { now, behind, random, epoch, boot, disk, servers })
         };
         let client = Client::builder("http://hitmill", key)
             .client_id(&self.name)
@@ -179,9 +183,14 @@ impl Machine {
     }
 }
 
+/// A clock without a battery goes on where it was last saved.
+const FURTHEST_BEHIND_MS: u64 = 10 * 24 * HOUR_MS as u64;
+
 /// The machine, as the SDK sees it.
 struct SimWorld {
     now: Arc<AtomicI64>,
+    /// By how much the clock was wrong when the machine was switched on.
+    behind: u64,
     random: AtomicU64,
     epoch: AtomicU64,
     boot: u64,
@@ -209,7 +218,8 @@ impl World for SimWorld {
     }
 
     fn new_epoch(&self, than: u64) -> u64 {
-        let least = (self.now_ms() as u64).max(than + 1).max(self.epoch.load(Ordering::SeqCst) + 1);
+        let at_boot = (self.now_ms() as u64).saturating_sub(self.behind);
+        let least = at_boot.max(than + 1).max(self.epoch.load(Ordering::SeqCst) + 1);
         self.epoch.store(least, Ordering::SeqCst);
         least
     }

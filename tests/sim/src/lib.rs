@@ -8,14 +8,14 @@
 
 #![expect(clippy::expect_used, reason = "it runs in tests only: a panic is a failure with its seed")]
 
+pub use alone::{all_repairs, all_retentions};
 pub use apart::{Task, all_crash_points, run_all};
 pub use plan::{Faults, Plan};
-pub use repair::all_repairs;
 pub use world::{Report, run};
 
+mod alone;
 mod apart;
 mod plan;
-mod repair;
 mod world;
 
 mod client;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use simulation::{Plan, Report, Task, all_crash_points, all_repairs, run, run_all};
+use simulation::{Plan, Report, Task, all_crash_points, all_repairs, all_retentions, run, run_all};
 
 /// Runs the real code on a simulated clock, network, disk and scheduler.
 #[derive(Debug, Parser)]
@@ -116,7 +116,12 @@ fn crash_points(power: bool) -> Result<String, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let reports = all_crash_points(&program, power)?;
     let repairs = (0..20).map(|round| all_repairs(power, round)).sum::<Result<u64, _>>()?;
-    Ok(format!("{} crash points: {}; {repairs} repairs of a log ended", reports.len(), summary(&reports)))
+    let retentions = (0..20).map(|round| all_retentions(power, round)).sum::<Result<u64, _>>()?;
+    Ok(format!(
+        "{} crash points: {}; {repairs} repairs of a log and {retentions} retentions ended",
+        reports.len(),
+        summary(&reports)
+    ))
 }
 
 fn summary(reports: &[Report]) -> String {

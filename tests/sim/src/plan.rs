@@ -33,7 +33,7 @@ pub struct Faults {
     pub client_power_cuts: bool,
     /// Servers are told to drain, in the middle of anything.
     pub drains: bool,
-    /// The clocks of servers jump.
+    /// The clocks of servers jump; those of clients are behind when they are switched on again.
     pub clock_jumps: bool,
     /// Hits of hours and days ago, and such as must be refused.
     pub strange_times: bool,

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use simulation::{Report, Task, all_crash_points, all_repairs, run_all};
+use simulation::{Report, Task, all_crash_points, all_repairs, all_retentions, run_all};
 
 /// Seeds that CI runs: a minute or so of an unoptimised build.
 const SEEDS: std::ops::Range<u64> = 0..300;
@@ -43,13 +43,16 @@ fn a_crash_after_every_single_call_to_disk_and_store_costs_nothing() {
 }
 
 #[test]
-fn a_repair_of_the_log_may_end_after_every_single_call_to_the_disk() {
+fn a_repair_of_the_log_and_a_retention_may_end_after_every_single_call_to_the_disk() {
     for (power, rounds) in [(false, 1), (true, 20)] {
         for round in 0..rounds {
             let calls =
                 all_repairs(power, round).unwrap_or_else(|failure| panic!("round {round}: {failure}"));
             println!("{calls} ends of a repair, power cut: {power}");
-            assert!(calls > 20, "a repair has many calls");
+            assert!(calls > 100, "a repair has many calls");
+            let calls =
+                all_retentions(power, round).unwrap_or_else(|failure| panic!("round {round}: {failure}"));
+            assert!(calls > 6, "it deletes three segments: {calls}");
         }
     }
 }
