@@ -23,12 +23,12 @@ pub enum Error {
         end: Position,
     },
     /// Stored bytes are not what was written.
-    #[error("{place} cannot be read: {source}")]
+    #[error("{place} cannot be read: {why}")]
     Malformed {
         /// Which record or key.
         place: String,
         /// What does not fit.
-        source: keyspace::Malformed,
+        why: keyspace::Malformed,
     },
 }
 

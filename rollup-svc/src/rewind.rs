@@ -34,9 +34,9 @@ pub async fn places(store: &dyn Store, log: &dyn EventLog) -> Result<Vec<Place>>
     let mut places = Vec::with_capacity(partitions.len());
     for (partition, value) in partitions.into_iter().zip(found) {
         let checkpoint = value.as_deref().map(Checkpoint::decode).transpose();
-        let checkpoint = checkpoint.map_err(|source| {
+        let checkpoint = checkpoint.map_err(|why| {
             let place = format!("the checkpoint of partition {partition}");
-            Error::Malformed { place, source }
+            Error::Malformed { place, why }
         })?;
         places.push(Place { partition, checkpoint, first: log.first(partition).await? });
     }
@@ -49,10 +49,8 @@ pub async fn begin(store: &dyn Store, places: &[Place]) -> Result<Generation> {
     let key = folded::newest_key();
     let found = store.get(&key).await?;
     let newest = found.as_deref().map(folded::decode_newest).transpose();
-    let newest = newest.map_err(|source| Error::Malformed {
-        place: "the number of the newest generation".to_owned(),
-        source,
-    })?;
+    let newest = newest
+        .map_err(|why| Error::Malformed { place: "the number of the newest generation".to_owned(), why })?;
     let generation = Generation(newest.unwrap_or(Generation::FIRST).0 + 1);
     let mut batch = Batch::durable();
     batch.require(key.clone(), found).put(key, folded::encode_newest(generation));

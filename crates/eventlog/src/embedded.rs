@@ -148,7 +148,7 @@ impl Opened {
         let writer = thread::Builder::new()
             .name(name.clone())
             .spawn(move || writer.run(queue))
-            .map_err(|source| Error::Io { doing: "start", place: format!("thread {name}"), source })?;
+            .map_err(|why| Error::Io { doing: "start", place: format!("thread {name}"), why })?;
         Ok(Self { shared, commands: Some(commands), writer: Some(writer) })
     }
 

@@ -54,14 +54,14 @@ pub enum Error {
     #[error(transparent)]
     Setting(#[from] Invalid),
     /// The disk or the back end does not take writes now.
-    #[error("failed to {doing} {place}: {source}")]
+    #[error("failed to {doing} {place}: {why}")]
     Io {
         /// What was being done.
         doing: &'static str,
         /// The file or address.
         place: String,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The log is being shut down.
     #[error("the event log is closed")]

@@ -7,9 +7,11 @@ mod remade;
 mod repair;
 mod seen;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use eventlog::embedded::doctor as logs;
 use keyspace::fault;
@@ -175,6 +177,12 @@ impl Places {
             bail!(Usage(
                 "the log is in Pulsar and the store in TiKV: there is nothing on this machine".to_owned()
             ));
+        }
+        match fs::read_dir(&data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("failed to look into {}", data.display()));
+            }
+            _ => {}
         }
         let there = |place: &Option<PathBuf>| place.as_ref().is_some_and(|place| place.is_dir());
         if !there(&log) && !there(&store) {

@@ -60,7 +60,19 @@ pub(super) fn note(answer: &v1::QueryResponse, ask: &Ask) -> String {
         let percent = method.relative_error * 100.0;
         note += &format!("; {} are estimates, give or take {percent:.1} %", method.metric.replace('_', " "));
     }
+    if answer.rows.iter().flat_map(|row| &row.numbers).all(is_nothing) {
+        // After an import of old hits people ask for the last days.
+        note += "; nothing happened in this time: a hit counts when it happened, not when it was sent (--from, --to)";
+    }
     note
+}
+
+fn is_nothing(number: &v1::Number) -> bool {
+    match &number.number {
+        Some(Number::Count(count)) => *count == 0,
+        Some(Number::Money(sums)) => sums.sums.is_empty(),
+        None => true,
+    }
 }
 
 fn right(text: String) -> Cell {

@@ -151,8 +151,8 @@ impl EventLog for TappedLog {
         self.open_for.send_modify(|appends| *appends = appends.saturating_sub(1));
         drop(turn);
         if self.full.load(Ordering::SeqCst) {
-            let source = std::io::ErrorKind::StorageFull.into();
-            return Err(Error::Io { doing: "append to", place: "a full disk".to_owned(), source });
+            let why = std::io::ErrorKind::StorageFull.into();
+            return Err(Error::Io { doing: "append to", place: "a full disk".to_owned(), why });
         }
         self.log.append(partition, record).await
     }

@@ -48,7 +48,7 @@ pub async fn look(store: &dyn Store) -> Result<View> {
         let page = snapshot.scan(&start, &end, PAGE).await?;
         for (key, value) in &page {
             let place = || format!("key {}", key.escape_ascii());
-            match Entry::decode(key, value).map_err(|source| Error::Malformed { place: place(), source })? {
+            match Entry::decode(key, value).map_err(|why| Error::Malformed { place: place(), why })? {
                 Entry::Member(id, member) => drop(view.members.insert(id, member)),
                 Entry::Lease(partition, lease) => drop(view.leases.insert(partition, lease)),
             }

@@ -102,7 +102,7 @@ pub(super) fn read<T>(
     result: std::result::Result<T, keyspace::Malformed>,
     place: impl FnOnce() -> String,
 ) -> Result<T> {
-    result.map_err(|source| Error::Malformed { place: place(), source })
+    result.map_err(|why| Error::Malformed { place: place(), why })
 }
 
 pub(super) fn shown(key: &Bytes) -> String {

@@ -86,8 +86,8 @@ impl EventLog for SimLog {
                 for _ in 0..tape.dice.below(3) {
                     self.put(&mut tape, partition, &record);
                 }
-                let source = std::io::Error::other("the simulation lost the answer");
-                Err(Error::Io { doing: "append to", place: format!("partition {partition}"), source })
+                let why = std::io::Error::other("the simulation lost the answer");
+                Err(Error::Io { doing: "append to", place: format!("partition {partition}"), why })
             } else {
                 Ok(self.put(&mut tape, partition, &record))
             }

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// A failed call on a file, as an error that names both.
 pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let place = path.display().to_string();
-    move |source| Error::Io { doing, place, source }
+    move |why| Error::Io { doing, place, why }
 }
 
 /// Damage at an offset of a file.

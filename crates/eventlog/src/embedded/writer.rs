@@ -280,12 +280,12 @@ struct Run {
 /// The same failure for one more of those who wait.
 fn again(error: &Error) -> Error {
     match error {
-        Error::Io { doing, place, source } => {
-            let source = match source.raw_os_error() {
+        Error::Io { doing, place, why } => {
+            let why = match why.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(source.kind(), source.to_string()),
+                None => io::Error::new(why.kind(), why.to_string()),
             };
-            Error::Io { doing, place: place.clone(), source }
+            Error::Io { doing, place: place.clone(), why }
         }
         Error::Corrupt { place, what } => Error::Corrupt { place: place.clone(), what: what.clone() },
         _ => Error::Closed,

@@ -187,8 +187,8 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-pub(super) fn failed(doing: &'static str, place: &str, source: io::Error) -> Error {
-    Error::Io { doing, place: place.to_owned(), source }
+pub(super) fn failed(doing: &'static str, place: &str, why: io::Error) -> Error {
+    Error::Io { doing, place: place.to_owned(), why }
 }
 
 #[cfg(test)]

@@ -158,8 +158,14 @@ pub(super) fn failed(path: &Path, doing: &'static str, error: fjall::Error) -> E
         fjall::Error::Poisoned | fjall::Error::KeyspaceDeleted => {
             Error::Unavailable { doing, what: error.to_string() }
         }
+        fjall::Error::Storage(fjall::LsmError::ChecksumMismatch { .. }) => {
+            Error::Corrupt { path: shown(), what: "the checksum of a block does not fit".to_owned() }
+        }
         // Everything else that fjall knows, and whatever it adds, is about bytes that it cannot make sense of.
-        error => Error::Corrupt { path: shown(), what: error.to_string() },
+        error => {
+            let what = error.to_string().trim_start_matches("FjallError: ").to_owned();
+            Error::Corrupt { path: shown(), what: format!("its engine cannot read it: {what}") }
+        }
     }
 }
 

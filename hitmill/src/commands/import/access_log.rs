@@ -98,11 +98,11 @@ impl AccessLog {
         }
         let mut report = importer.finish().await?;
         progress.finish();
-        if self.wait {
-            greeting.wait_for_numbers(&client, self.merchant).await?;
-        }
+        let waited = if self.wait { greeting.wait_for_numbers(&client, self.merchant).await } else { Ok(()) };
         report.seconds = started.elapsed().as_secs_f64();
+        // Also if the server went away since: what it has acknowledged stays.
         report.print(global.format)?;
+        waited?;
         if !self.wait && report.accepted > 0 {
             eprintln!("queries give the new numbers in a moment: each answer says up to when it is complete");
         }

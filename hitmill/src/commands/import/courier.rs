@@ -17,6 +17,7 @@ const SHOWN: usize = 5;
 
 /// Brings hits to the server, and knows up to which line they are there.
 pub(super) struct Courier {
+    server: String,
     sender: Sender,
     /// Hits that were given to the sender.
     given: u64,
@@ -43,8 +44,16 @@ impl Courier {
             // Nobody listens any more only if the import is over.
             .on_refused(move |refusal| drop(report.send(refusal)))
             .build()?;
-        let on_the_way = VecDeque::new();
-        Ok(Self { sender, given: 0, answered, on_the_way, refusals, refused: 0, refused_first: Vec::new() })
+        Ok(Self {
+            server: global.server.clone(),
+            sender,
+            given: 0,
+            answered,
+            on_the_way: VecDeque::new(),
+            refusals,
+            refused: 0,
+            refused_first: Vec::new(),
+        })
     }
 
     /// Takes a batch with which the log is settled up to `line`. Waits while the server is slow.
@@ -98,20 +107,24 @@ impl Courier {
     async fn patiently<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         loop {
+            let answered = self.answered.load(Ordering::Acquire);
             match tokio::time::timeout(PATIENCE, &mut work).await {
                 Ok(done) => return done,
-                Err(_) => self.say_why(),
+                Err(_) if answered == self.answered.load(Ordering::Acquire) => self.say_why(),
+                Err(_) => {}
             }
         }
     }
 
     fn say_why(&self) {
         let stats = self.sender.stats();
-        if stats.link != LinkState::Open {
-            let reason = stats.last_error.unwrap_or_else(|| "no answer yet".to_owned());
-            eprintln!(
-                "waiting for the server: {reason}; Ctrl-C leaves, and the same command goes on where it was"
-            );
-        }
+        let reason = match stats.link {
+            LinkState::Open => "it takes no more at the moment".to_owned(),
+            _ => stats.last_error.unwrap_or_else(|| "no answer yet".to_owned()),
+        };
+        eprintln!(
+            "waiting for the server at {}: {reason}; Ctrl-C leaves, and the same command goes on where it was",
+            self.server
+        );
     }
 }
