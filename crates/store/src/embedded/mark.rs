@@ -5,8 +5,8 @@
 //! ```
 
 use std::cmp::Ordering;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use disk::{Note, Sum, System};
@@ -53,19 +53,21 @@ impl Mark {
         }
     }
 
-    /// The mark of a commit that is about to be written, when `self` is that of the one before.
+    /// The mark of a commit that is about to be written, when `self` is that of the one before. A journal that nothing was written to
+    /// yet may be one that fjall failed to make, and does not go on in.
     pub(super) fn next(self, dir: &Path, seqno: u64) -> Self {
         let mut journal = self.journal;
-        while journals::path_of(dir, journal + 1).exists() {
+        while is_written(&journals::path_of(dir, journal + 1)) {
             journal += 1;
         }
         Self { journal, seqno }
     }
 
-    /// For a store that was just opened, of which nothing is known.
+    /// For a store that was just opened: what is noted of its last journal, or nothing.
     pub(super) fn of(dir: &Path) -> io::Result<Self> {
         let journal = journals::list(dir)?.last().map_or(0, |(id, _)| *id);
-        Ok(Self { journal, seqno: 0 })
+        let noted = Self::read(dir)?.filter(|mark| mark.journal == journal);
+        Ok(noted.unwrap_or(Self { journal, seqno: 0 }))
     }
 
     /// Whether commits were synced behind the last one in the last journal. While the next journal is made, its commits may be
@@ -77,4 +79,11 @@ impl Mark {
             Ordering::Greater => true,
         }
     }
+}
+
+/// Whether a journal has something in it: a batch does not begin with a zero.
+fn is_written(journal: &Path) -> bool {
+    let mut first = [0];
+    let read = File::open(journal).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first != [0]
 }

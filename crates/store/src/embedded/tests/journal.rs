@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::crash::copy_of;
 use super::{Settings, open};
 use crate::embedded::EmbeddedStore;
+use crate::embedded::mark::Mark;
 use crate::{Batch, Error, Store};
 
 /// A store that was never closed, and where in its journal each commit ends. Commit `n` puts key `n`; `durable` is synced.
@@ -120,6 +121,33 @@ async fn a_journal_that_ends_too_early_or_is_gone_is_missed() {
     let copy = copy_of(dir.path());
     (1..3).for_each(|id| empty(copy.path(), id));
     assert_eq!(commits_in(&open(copy.path())).await, 3);
+}
+
+/// What is noted stays true: fjall may have failed to make another journal, and a start or an empty commit is no news.
+#[tokio::test]
+async fn a_mark_is_of_a_commit_that_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let commit = async |store: &EmbeddedStore, number: usize| {
+        let mut batch = Batch::durable();
+        batch.put(format!("commit/{number:03}"), "v");
+        store.commit(batch).await.unwrap();
+    };
+    let noted = || Mark::read(dir.path()).unwrap().unwrap();
+    let store = open(dir.path());
+    commit(&store, 0).await;
+    File::create(dir.path().join("1.jnl")).unwrap().set_len(4_096).unwrap();
+    commit(&store, 1).await;
+    assert_eq!(noted().journal, 0);
+    std::mem::forget(store);
+    let copy = copy_of(dir.path());
+    assert_eq!(commits_in(&open(copy.path())).await, 2);
+
+    fs::remove_file(dir.path().join("1.jnl")).unwrap();
+    let (copy, before) = (copy_of(dir.path()), noted());
+    let store = open(copy.path());
+    store.commit(Batch::durable()).await.unwrap();
+    store.sync().await.unwrap();
+    assert_eq!(Mark::read(copy.path()).unwrap(), Some(before));
 }
 
 /// What is noted does not fit, or is of before a cut of the power: then a tail may be torn.
