@@ -1,5 +1,6 @@
 //! `hitmill doctor`: reads all that is kept on this machine, says what is damaged and what is lost by it, and repairs it.
 
+mod counted;
 mod examined;
 mod finding;
 mod folded;

@@ -6,6 +6,7 @@ use model::Timestamp;
 use serde::Serialize;
 use store::embedded::doctor as stores;
 
+use super::counted::{counted, numbered};
 use super::folded::Folded;
 
 /// Something that does not fit, as it is shown.
@@ -30,12 +31,6 @@ pub(super) const LOSE_NUMBERS: &str = "--lose-numbers";
 impl Finding {
     pub(super) fn of_log(found: &logs::Finding, folded: &Folded) -> Self {
         let partition = found.partition;
-        let (read_from, before) = (folded.read_from(partition).unwrap_or_default(), folded.before(partition));
-        let known = |end: u64| match end {
-            _ if end <= read_from => ", counted already: only a fold of the log from its start would lose it",
-            _ if end <= before => ", in part counted already; what of it is sent again may count twice",
-            _ => "",
-        };
         let (lost, lossy) = match &found.loss {
             logs::Loss::TornTail => ("nothing: it was never acknowledged".to_owned(), false),
             logs::Loss::Meta => ("nothing: it is found again".to_owned(), false),
@@ -43,18 +38,28 @@ impl Finding {
                 ("nothing: it is written anew".to_owned(), false)
             }
             logs::Loss::Records(records) => {
-                let which = match records.end - records.start {
-                    1 => format!("record {}", records.start),
-                    _ => format!("records {} to {}", records.start, records.end - 1),
-                };
-                (format!("{which} of partition {partition}{}", known(records.end)), true)
+                let which = format!("{} of partition {partition}", numbered(records));
+                (which + &counted(records.clone(), folded, partition), true)
             }
-            logs::Loss::From(first) => (
-                format!("records of partition {partition} from {first} on: how many there were is not known"),
-                true,
-            ),
+            logs::Loss::From(first) => {
+                let before = folded.before(partition);
+                let known = match before > *first {
+                    true => format!(
+                        "; those before {before} were folded{}",
+                        counted(*first..before, folded, partition)
+                    ),
+                    false => String::new(),
+                };
+                (
+                    format!(
+                        "records of partition {partition} from {first} on: how many there were is not known{known}"
+                    ),
+                    true,
+                )
+            }
             logs::Loss::Before(first) => {
-                (format!("records of partition {partition} before {first}{}", known(*first)), true)
+                let which = format!("records of partition {partition} before {first}");
+                (which + &counted(0..*first, folded, partition), true)
             }
         };
         Self {

@@ -23,6 +23,12 @@ pub(super) struct Folded {
 }
 
 impl Folded {
+    #[cfg(test)]
+    pub(super) fn at(partition: Partition, read_from: u64, before: u64) -> Self {
+        let (read_from, applied) = ([(partition, read_from)].into(), [(partition, before)].into());
+        Self { read_from, applied, newest: None }
+    }
+
     pub(super) async fn of(store: &dyn Store) -> anyhow::Result<Self> {
         let mut folded = Self::default();
         let newest = folded::newest_key();
