@@ -2,6 +2,7 @@ use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -180,4 +181,40 @@ fn a_directory_in_use_or_of_another_client_is_refused() {
     assert!(error.to_string().contains("belongs to client \"a\", not \"b\""), "{error}");
     let (_, found) = open(dir.path(), &BOOT).unwrap();
     assert_eq!(found.client_id, "a");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever bytes of the files change: hits that are found are those that were written, in their order, and no seq that a
+    /// hit has had is given to another one.
+    #[test]
+    fn nothing_is_made_up_of_damage(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..5),
+        acknowledged in 0u64..6,
+    ) {
+        let dir = TempDir::new().unwrap();
+        let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
+        disk.apply(&journal(100, 1..=3, 0)).unwrap();
+        drop(disk);
+        let (mut disk, _) = open(dir.path(), &BOOT).unwrap();
+        disk.apply(&journal(100, 4..=6, acknowledged)).unwrap();
+        drop(disk);
+        let files = [vec![dir.path().join("client")], hit_files(&dir)].concat();
+        for (file, at, change, length) in damage {
+            let file = &files[file.index(files.len())];
+            let mut bytes = fs::read(file).unwrap();
+            let from = at.index(bytes.len());
+            bytes.iter_mut().skip(from).take(length).for_each(|byte| *byte ^= change);
+            fs::write(file, bytes).unwrap();
+        }
+        // If all is lost, the epoch is by the clock, which has gone on.
+        let later = Identity { new_epoch: &|than| than.max(199) + 1, ..BOOT };
+        let (_, found) = open(dir.path(), &later).unwrap();
+        let mut written = (1..=6).map(|seq| entry(100, seq));
+        for hit in &found.hits {
+            prop_assert!(written.any(|written| written == *hit), "{:?} was not written there", hit.at);
+        }
+        prop_assert!(found.next > pos(100, 6), "{:?} was given before", found.next);
+    }
 }
