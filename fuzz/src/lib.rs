@@ -1,12 +1,14 @@
 //! Laws of what reads bytes from outside. A target takes any bytes and fails if a law does not hold for them; that it
 //! returns at all is the first law. A test calls them on every run of CI (`tests/smoke.rs`), and any fuzzer can.
 
+mod damage;
 mod import;
 mod json;
 mod log;
 mod merge;
 mod query;
 pub mod seeds;
+mod store;
 mod values;
 mod wire;
 
@@ -15,6 +17,7 @@ pub use json::json;
 pub use log::log;
 pub use merge::merge;
 pub use query::query;
+pub use store::store;
 pub use values::values;
 pub use wire::wire;
 
@@ -22,7 +25,7 @@ pub use wire::wire;
 pub type Target = fn(&[u8]);
 
 /// All targets, by name; `corpus/NAME` has the bytes to begin with.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("wire", wire),
     ("values", values),
     ("merge", merge),
@@ -30,4 +33,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("json", json),
     ("import", import),
     ("log", log),
+    ("store", store),
 ];

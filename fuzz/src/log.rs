@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::slice;
 
 use bytes::Bytes;
@@ -7,10 +7,12 @@ use eventlog::embedded::{EmbeddedLog, Settings};
 use eventlog::{Error, EventLog};
 use model::{Partition, Position, Timestamp};
 
+use crate::damage::damage;
+
 const P: Partition = Partition(0);
 
-/// The files of a log, damaged as the bytes say: each three of them are a file, a place and what is put there, and the rest
-/// is cut off. It opens, or says where it is damaged; what it reads are records that were written, in order from the first,
+/// The files of a log, damaged as the bytes say.
+/// It opens, or says where it is damaged; what it reads are records that were written, in order from the first,
 /// and then it goes on. One that does not open does when it is repaired, and a record of it is the one that was written, or an
 /// empty one.
 pub fn log(data: &[u8]) {
@@ -92,29 +94,4 @@ async fn read(log: &EmbeddedLog) -> Vec<Bytes> {
         records.extend(chunk.entries.into_iter().map(|entry| entry.record));
     }
     records
-}
-
-fn damage(home: &Path, data: &[u8]) {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(home.join("p00000"))
-        .map(|files| files.flatten().map(|file| file.path()).collect())
-        .unwrap_or_default();
-    files.sort();
-    files.push(home.join("meta"));
-    let (changes, rest) = data.as_chunks::<3>();
-    for [file, at, byte] in changes {
-        let path = &files[usize::from(*file) % files.len()];
-        let Ok(mut bytes) = std::fs::read(path) else { continue };
-        let len = bytes.len().max(1);
-        if let Some(place) = bytes.get_mut(usize::from(*at) * 2 % len) {
-            *place = *byte;
-        }
-        // A change that cannot be made is one less.
-        let _ = std::fs::write(path, bytes);
-    }
-    if let [file, ..] = rest {
-        let path = &files[usize::from(*file) % files.len()];
-        if let Ok(bytes) = std::fs::read(path) {
-            let _ = std::fs::write(path, &bytes[..bytes.len() * usize::from(rest[rest.len() - 1]) / 256]);
-        }
-    }
 }

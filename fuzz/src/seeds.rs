@@ -18,7 +18,22 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "merge" => merges(),
         "json" => JSON.iter().map(|json| json.as_bytes().to_vec()).collect(),
         "import" => LINES.iter().map(|line| line.as_bytes().to_vec()).collect(),
-        "log" => vec![vec![], vec![2, 40, 7], vec![0, 9, 255, 1], vec![3, 20, b'9'], vec![2, 0, 0, 2, 200]],
+        "log" => vec![
+            vec![],
+            vec![2, 80, 0, 7],
+            vec![0, 18, 0, 255, 1],
+            vec![3, 40, 0, b'9'],
+            vec![2, 0, 0, 0, 2, 200],
+        ],
+        "store" => {
+            vec![
+                vec![],
+                vec![0, 100, 0, 7],
+                vec![0, 200, 0, 1, 0, 44, 1, 9],
+                vec![2, 8, 0, 1],
+                vec![0, 60, 1, 0, 0, 200],
+            ]
+        }
         _ => QUERIES.iter().map(|query| query.as_bytes().to_vec()).collect(),
     }
 }

@@ -81,7 +81,7 @@ fn no_law_breaks_on_the_corpus_and_its_mutations() {
     for (name, target) in fuzz::TARGETS {
         // Those that open files, or descriptors, take longer.
         let rounds = match name {
-            "log" => rounds / 500,
+            "log" | "store" => rounds / 500,
             "json" => rounds / 5,
             _ => rounds,
         };
