@@ -1,20 +1,20 @@
 //! Looking through a store that no process has open for damage, and making it one that can be used again.
 
 mod copy;
+mod values;
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fjall::Readable as _;
-
 use self::copy::Scratch;
+use self::values::{read_all, rescued, write};
 use super::engine::Engine;
 use super::journals::{Flaw, Journals, NO_VERSION};
 use super::later::Wanted;
 use super::{EmbeddedStore, Settings, opening, swap};
-use crate::{Batch, Error, Pair, Result, Write};
+use crate::{Error, Result, Write};
 
 /// Says what is wrong with a value whose checksum fits, if anything is.
 pub type Judge<'a> = dyn Fn(&[u8], &[u8]) -> Option<String> + 'a;
@@ -192,59 +192,4 @@ impl Repaired {
 
 fn failed(doing: &'static str, dir: &Path, error: &io::Error) -> Error {
     Error::Unavailable { doing, what: format!("{}: {error}", dir.display()) }
-}
-
-/// Reads everything. Behind what cannot be read it goes on with the next family of keys.
-fn read_all(engine: &Engine, judge: &Judge<'_>, examined: &mut Examined) -> Result<()> {
-    let view = engine.db.snapshot();
-    for family in 0..=u8::MAX {
-        let mut last = Vec::from([family]);
-        for pair in view.prefix(&engine.cells, [family]) {
-            match pair.into_inner() {
-                Ok((key, value)) => {
-                    examined.values += 1;
-                    examined.bytes += (key.len() + value.len()) as u64;
-                    if let Some(what) = judge(&key, &value) {
-                        let place = format!("key {}", key.escape_ascii());
-                        examined.findings.push(Finding { place, what, loss: Loss::Values });
-                    }
-                    last = key.to_vec();
-                }
-                Err(error) => match engine.failed("read", error) {
-                    Error::Corrupt { what, .. } => {
-                        let place = format!("behind key {}", last.escape_ascii());
-                        examined.findings.push(Finding { place, what, loss: Loss::Values });
-                        examined.kept &= !examined.keep.contains(&family);
-                        break;
-                    }
-                    // A disk that fails to read may not fail the next time.
-                    error => return Err(error),
-                },
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The values to keep.
-fn rescued(dir: &Path, families: &[u8]) -> Result<Vec<Pair>> {
-    let engine = Engine::open(dir, Settings::default())?;
-    let view = engine.db.snapshot();
-    let mut kept = Vec::new();
-    for family in families {
-        for pair in view.prefix(&engine.cells, [*family]) {
-            let (key, value) = pair.into_inner().map_err(|error| engine.failed("rescue", error))?;
-            kept.push((key.to_vec().into(), value.to_vec().into()));
-        }
-    }
-    Ok(kept)
-}
-
-/// Writes to a store that nobody uses, and makes it if there is none.
-fn write(dir: &Path, writes: &[Write]) -> Result<()> {
-    let engine = Engine::open(dir, Settings::default())?;
-    for writes in writes.chunks(1_000) {
-        engine.commit(&Batch { writes: writes.to_vec(), ..Batch::durable() })?;
-    }
-    Ok(())
 }
