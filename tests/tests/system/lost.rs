@@ -58,24 +58,36 @@ async fn merchants_behind_damage_are_kept() {
     server.stop();
 }
 
-/// Where the damage is in a commit of numbers, nothing is lost, and nothing is asked.
-#[tokio::test]
-async fn damage_among_numbers_costs_no_merchant() {
-    let home = Home::new();
-    let server = Server::start(&home);
+/// The data of a killed server with a commit of numbers that is damaged, between two merchants.
+fn damaged_among_numbers(home: &Home) -> (u64, u64) {
+    let server = Server::start(home);
     let merchant = server.merchant();
     let journal = home.path("data/store/0.jnl");
     let used = || fs::read(&journal).unwrap().iter().rposition(|byte| *byte != 0).unwrap();
     let before = used();
-    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    imported(&server, home, merchant, Path::new(LOG), &[]);
     let numbers = used();
     let later = server.merchant();
     server.kill();
     // In the middle of a value: most of the bytes are values.
     flip(&journal, before + (numbers - before) / 2);
-    let (finding, _) = first(&home);
-    let lost = "nothing: all numbers from there on are folded again from the log";
-    assert_eq!(finding["lost"], lost);
+    (merchant, later)
+}
+
+/// Where the damage is in a commit of numbers, nothing is lost, and nothing is asked; unless the log is gone, too.
+#[tokio::test]
+async fn damage_among_numbers_costs_no_merchant() {
+    let home = Home::new();
+    let (merchant, later) = damaged_among_numbers(&home);
+    let lost = || first(&home).0["lost"].clone();
+    fs::rename(home.path("data/log"), home.path("log")).unwrap();
+    assert_eq!(lost(), "numbers that were counted from there on: the log, which has the hits, is missing");
+    assert!(
+        asks(&home, "--lose-numbers")
+            .contains("a repair of the store loses all numbers, the hits of which are gone")
+    );
+    fs::rename(home.path("log"), home.path("data/log")).unwrap();
+    assert_eq!(lost(), "nothing: all numbers from there on are folded again from the log");
     repair(&home);
     let server = Server::start(&home);
     assert_eq!(settled(&server, merchant).await, HITS);

@@ -70,6 +70,11 @@ impl Loss {
     pub fn is_damage(self) -> bool {
         self != Self::TornTail
     }
+
+    /// Whether commits are lost that were safe: a repair cuts the store back to what it was before them.
+    pub fn is_of_commits(self) -> bool {
+        matches!(self, Self::Commits | Self::Kept)
+    }
 }
 
 /// Looks through the store in `dir`: reads all of it, and each value is judged. Nothing is changed, and nobody else can open

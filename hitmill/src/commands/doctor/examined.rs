@@ -40,6 +40,8 @@ pub(super) struct Held {
     pub(super) folded: Folded,
     pub(super) seen: Seen,
     pub(super) says: Says,
+    /// Whether there should be a log on this machine, and is none.
+    pub(super) log_is_missing: bool,
 }
 
 #[derive(Serialize)]
@@ -89,7 +91,8 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
     if let Says::Other(_) = says {
         later.set(later.get() + 1);
     }
-    let held = Held { log, store, folded, seen: seen.into_inner(), says };
+    let log_is_missing = places.log.is_some() && log.is_none();
+    let held = Held { log, store, folded, seen: seen.into_inner(), says, log_is_missing };
     let findings = held.findings(places);
     Ok(Examined {
         log: held.log.as_ref().map(|log| Log::of(&log.partitions)),
@@ -108,7 +111,8 @@ impl Held {
         findings.extend(Finding::of_directory(&places.data, &self.says));
         let history = self.numbers_without_hits();
         if let Some(store) = &self.store {
-            let of_store = |found| Finding::of_store(found, store.kept, history.as_deref());
+            let of_store =
+                |found| Finding::of_store(found, store.kept, history.as_deref(), self.log_is_missing);
             findings.extend(store.findings.iter().map(of_store));
         }
         if let Some(path) = &places.store
@@ -137,6 +141,9 @@ impl Held {
 
     /// Numbers that a fold of the log from its start would not give again, if there are any: retention has deleted the hits.
     pub(super) fn numbers_without_hits(&self) -> Option<String> {
+        if self.log_is_missing {
+            return Some("all numbers, the hits of which are gone with the log".to_owned());
+        }
         let trimmed =
             self.log.iter().flat_map(|log| &log.partitions).filter(|extent| extent.records.start > 0);
         let since = trimmed.map(|extent| extent.since).max()?;

@@ -96,17 +96,27 @@ impl Finding {
     }
 
     /// `history` says of which numbers the log does not have the hits any more; the merchants and keys are there or not.
-    pub(super) fn of_store(found: &stores::Finding, kept: bool, history: Option<&str>) -> Self {
+    pub(super) fn of_store(
+        found: &stores::Finding,
+        kept: bool,
+        history: Option<&str>,
+        log_is_missing: bool,
+    ) -> Self {
+        let (numbers, of_numbers) = match log_is_missing {
+            true => (
+                "numbers that were counted from there on: the log, which has the hits, is missing",
+                Some(LOSE_NUMBERS),
+            ),
+            false => ("nothing: all numbers from there on are folded again from the log", None),
+        };
         let (lost, needs) = match (found.loss, history) {
             (stores::Loss::TornTail, _) => ("nothing: it was never synced".to_owned(), None),
             (stores::Loss::Nothing, _) => ("nothing: it is written anew".to_owned(), None),
-            (stores::Loss::Commits, _) => {
-                ("nothing: all numbers from there on are folded again from the log".to_owned(), None)
-            }
+            (stores::Loss::Commits, _) => (numbers.to_owned(), of_numbers),
             (stores::Loss::Kept, _) => {
-                let lost = "what was changed there of merchants, keys and data streams, which cannot be read; numbers are \
-                            folded again from the log";
-                (lost.to_owned(), Some(LOSE_MERCHANTS))
+                let rest = if log_is_missing { numbers } else { "numbers are folded again from the log" };
+                let lost = "what was changed there of merchants, keys and data streams, which cannot be read";
+                (format!("{lost}; {rest}"), Some(LOSE_MERCHANTS))
             }
             (stores::Loss::Values, _) if !kept => {
                 ("all merchants, keys and data streams: they cannot be read".to_owned(), Some(LOSE_MERCHANTS))

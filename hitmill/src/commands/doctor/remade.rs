@@ -28,8 +28,7 @@ impl Remade {
         seen: &Seen,
         clock: &Clock,
     ) -> anyhow::Result<Self> {
-        let cut = |found: &stores::Finding| matches!(found.loss, stores::Loss::Commits | stores::Loss::Kept);
-        let cut = store.findings.iter().any(cut);
+        let cut = store.findings.iter().any(|found| found.loss.is_of_commits());
         let kept = store.kept;
         let repaired = store.repair()?;
         let opened = repaired.open()?;

@@ -104,9 +104,12 @@ async fn new_store(
         return Ok(None);
     }
     let history = held.numbers_without_hits().filter(|_| !agreed.numbers);
-    let extents = held.log.as_ref().map(|log| &log.partitions[..]);
+    // Of a log that is missing there is nothing to fold.
+    let none = held.log_is_missing.then_some(&[][..]);
+    let extents = held.log.as_ref().map_or(none, |log| Some(&log.partitions[..]));
     let Some(store) = held.store.take() else { return Ok(None) };
     let loses = !store.kept || store.findings.iter().any(|found| found.loss == stores::Loss::Kept);
+    let loses_commits = store.findings.iter().any(|found| found.loss.is_of_commits());
     let damaged = store.findings.iter().any(|found| found.loss.is_damage());
     if !damaged && !begins_later(extents, &held.folded) {
         return Ok(None);
@@ -123,11 +126,18 @@ async fn new_store(
         };
         bail!("a repair loses {lost}: say `{LOSE_MERCHANTS}` {OR}");
     }
-    if remade.repaired.taken_over.is_some() || begins_later(extents, &remade.folded) {
+    let anew = remade.repaired.taken_over.is_some() || begins_later(extents, &remade.folded);
+    if anew || held.log_is_missing && loses_commits {
         // Numbers of merchants that nobody knows are of no use.
         if let Some(history) = history.filter(|_| remade.kept) {
-            bail!("all of the log has to be folded again, which loses {history}: say `{LOSE_NUMBERS}` {OR}");
+            let why = match held.log_is_missing {
+                true => "a repair of the store",
+                false => "all of the log has to be folded again, which",
+            };
+            bail!("{why} loses {history}: say `{LOSE_NUMBERS}` {OR}");
         }
+    }
+    if anew {
         remade.begin_again(extents).await?;
     }
     held.folded = mem::take(&mut remade.folded);
