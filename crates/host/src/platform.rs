@@ -6,6 +6,7 @@ mod directory;
 mod distant;
 mod embedded;
 mod identity;
+mod together;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use backends::Backends;
 pub use directory::{FORMAT_FILE, Says, say};
 pub use embedded::embedded;
 pub use identity::of as identity;
+pub use together::{installation_of, note_installation};
 
 /// Commits that a listener of the feed may fall behind before it looks at everything again.
 const FEED_DEPTH: usize = 1024;
@@ -90,7 +92,7 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
         Some(log) => log,
         None => {
             let log = embedded::open_log(data, log, clock.clone()).await?;
-            embedded::check_together(data, &log, &*store).await?;
+            together::check(data, &log, &*store, &clock).await?;
             Arc::new(log)
         }
     };

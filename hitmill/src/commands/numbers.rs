@@ -203,6 +203,15 @@ mod tests {
         let ask = ask(v1::Granularity::Total, &[]);
         expect!["complete until 2015-05-17T14:00:01+02:00; visitors are estimates, give or take 1.6 %"]
             .assert_eq(&note(&answer(&[]), &ask));
-        expect!["nothing is known to be complete yet"].assert_eq(&note(&v1::QueryResponse::default(), &ask));
+        let mut none = answer(&[]);
+        none.rows.truncate(1);
+        none.rows[0].numbers.truncate(1);
+        none.rows[0].numbers[0].number = Some(Number::Count(0));
+        none.finality = None;
+        none.methods.clear();
+        let nothing = "nothing is known to be complete yet; nothing happened in this time: a hit counts when it happened, \
+                       not when it was sent (--from, --to)";
+        assert_eq!(note(&none, &ask), nothing);
+        assert_eq!(note(&v1::QueryResponse::default(), &ask), nothing);
     }
 }

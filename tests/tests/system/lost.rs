@@ -167,3 +167,30 @@ async fn a_directory_that_does_not_say_what_it_is() {
     assert_eq!(doctor(&home, &["--repair"]).status.code(), Some(1));
     assert_eq!(fs::read_to_string(&format).unwrap(), "hitmill data, format 2\n");
 }
+
+/// A log and a store that are not of each other: hits of one would become numbers of a merchant of the other.
+#[tokio::test]
+async fn the_store_of_another() {
+    let (home, other) = (Home::new(), Home::new());
+    for home in [&home, &other] {
+        let server = Server::start(home);
+        let merchant = server.merchant();
+        imported(&server, home, merchant, Path::new(LOG), &[]);
+        server.stop();
+    }
+    fs::rename(home.path("data/store"), home.path("store")).unwrap();
+    fs::rename(other.path("data/store"), home.path("data/store")).unwrap();
+    let said = refused(&home);
+    assert!(
+        said.contains("the log is of installation ") && said.contains("`hitmill doctor --data"),
+        "{said}"
+    );
+    let what = first(&home).0["what"].as_str().unwrap().to_owned();
+    assert!(what.starts_with("it is of installation "), "{what}");
+    let output = doctor(&home, &["--repair", "--lose-merchants", "--lose-numbers"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("put back the one that belongs to the other"), "{said}");
+    fs::remove_dir_all(home.path("data/store")).unwrap();
+    fs::rename(home.path("store"), home.path("data/store")).unwrap();
+    Server::start(&home).stop();
+}

@@ -1,17 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use clock::Clock;
-use eventlog::EventLog as _;
 use eventlog::embedded::{self as log, EmbeddedLog};
-use keyspace::checkpoint::{self, Checkpoint};
-use keyspace::config::instance;
-use model::{Kind, Partition, Position};
-use store::Store;
+use model::Kind;
 use store::embedded::{self as cells, EmbeddedStore};
 
-use super::{FEED_DEPTH, Platform, directory};
+use super::{FEED_DEPTH, Platform, directory, together};
 use crate::Feed;
 
 /// A platform in a directory of this machine, which is made if it is not there.
@@ -24,7 +19,7 @@ pub async fn embedded(
     directory::settle(data)?;
     let store = open_store(data, store_settings).await?;
     let log = open_log(data, log_settings, clock.clone()).await?;
-    check_together(data, &log, &store).await?;
+    together::check(data, &log, &store, &clock).await?;
     Platform::over(Arc::new(log), Arc::new(store), clock, Feed::in_memory(FEED_DEPTH)).await
 }
 
@@ -54,36 +49,12 @@ pub(super) async fn open_store(data: &Path, settings: cells::Settings) -> anyhow
     })
 }
 
-/// Refuses a log and a store that are not of each other: what one has lost the other knows.
-pub(super) async fn check_together(data: &Path, log: &EmbeddedLog, store: &dyn Store) -> anyhow::Result<()> {
-    let wrong = |what: String| failed(data, Kind::Corrupt, anyhow!(what));
-    let fresh = store.get(&instance::key()).await?.is_none();
-    for partition in (0..log.partitions()).map(Partition) {
-        let end = log.end(partition).await?;
-        if fresh && end > Position::default() {
-            return Err(wrong(
-                "the log has records, and the store was never used: merchants, keys and numbers are missing"
-                    .to_owned(),
-            ));
-        }
-        let stored = store.get(&checkpoint::key(partition)).await?;
-        // One that cannot be read is for the worker to tell.
-        let folded = stored.and_then(|value| Checkpoint::decode(&value).ok());
-        if let Some(Checkpoint { read_from, .. }) = folded.filter(|folded| folded.read_from > end) {
-            return Err(wrong(format!(
-                "partition {partition} of the log ends before {end}, and was folded up to before {read_from}: records are missing"
-            )));
-        }
-    }
-    Ok(())
-}
-
 fn in_use(data: &Path) -> anyhow::Error {
     let shown = data.display();
     anyhow::anyhow!("{shown} is in use by another hitmill: stop it, or choose another data directory")
 }
 
-fn failed(data: &Path, kind: Kind, error: impl Into<anyhow::Error>) -> anyhow::Error {
+pub(super) fn failed(data: &Path, kind: Kind, error: impl Into<anyhow::Error>) -> anyhow::Error {
     let data = data.display();
     let help = match kind {
         Kind::Corrupt => format!(" (`hitmill doctor --data {data}` says what is lost, and can repair it)"),

@@ -43,11 +43,12 @@ impl Later {
         while !rest.is_empty() {
             match read(rest, wanted) {
                 Some(Read { batch: Batch { seqno, broken: None }, writes, bytes }) => {
-                    self.last = self.last.max(seqno);
-                    // fjall skips it too: what the tables have is newer.
-                    if seqno >= wanted.from {
+                    // fjall skips it too, since what the tables have is newer; but not under a number that does not rise, which is
+                    // damaged itself.
+                    if seqno >= wanted.from || seqno <= self.last {
                         self.writes.extend(writes);
                     }
+                    self.last = self.last.max(seqno);
                     rest = &rest[bytes..];
                 }
                 broken => {

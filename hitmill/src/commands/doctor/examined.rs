@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use eventlog::embedded::doctor as logs;
-use host::platform::Says;
+use host::platform::{Says, installation_of};
 use indicatif::{DecimalBytes, HumanCount};
 use keyspace::config;
 use keyspace::fault::{self, Fault};
@@ -42,6 +42,8 @@ pub(super) struct Held {
     pub(super) says: Says,
     /// Whether there should be a log on this machine, and is none.
     pub(super) log_is_missing: bool,
+    /// Of which installation the log is, if that is known.
+    log_of: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,7 +76,7 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
     if let Some(path) = there(&places.store) {
         let judge = |key: &[u8], value: &[u8]| {
             folded.borrow_mut().note(key, value);
-            seen.borrow_mut().note_value(key);
+            seen.borrow_mut().note_value(key, value);
             fault::of_value(key, value).map(told)
         };
         store = Some(stores::examine(&path, &judge, &config::FAMILIES)?);
@@ -92,7 +94,9 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
         later.set(later.get() + 1);
     }
     let log_is_missing = places.log.is_some() && log.is_none();
-    let held = Held { log, store, folded, seen: seen.into_inner(), says, log_is_missing };
+    let log_of = places.log.as_deref().map(installation_of).transpose().context("look whose the log is")?;
+    let seen = seen.into_inner();
+    let held = Held { log, store, folded, seen, says, log_is_missing, log_of: log_of.flatten() };
     let findings = held.findings(places);
     Ok(Examined {
         log: held.log.as_ref().map(|log| Log::of(&log.partitions)),
@@ -123,6 +127,9 @@ impl Held {
         if let Some(path) = places.log.as_ref().filter(|_| self.log.is_none()) {
             findings.push(Finding::of_missing_log(path));
         }
+        if let (Some(path), Some((of_log, of_store))) = (&places.log, self.strangers()) {
+            findings.push(Finding::of_strangers(path, of_log, of_store));
+        }
         let Some(log) = &self.log else { return findings };
         findings.extend(log.findings.iter().map(|found| Finding::of_log(found, &self.folded)));
         let apart = |extent| Finding::apart(extent, &self.folded, history.as_deref());
@@ -134,9 +141,15 @@ impl Held {
     pub(super) fn store_is_unused(&self) -> bool {
         let damaged = |store: &stores::Examined| store.findings.iter().any(|found| found.loss.is_damage());
         let mut extents = self.log.iter().flat_map(|log| &log.partitions);
-        !self.seen.used
+        self.seen.installation.is_none()
             && !self.store.as_ref().is_some_and(damaged)
             && extents.any(|extent| extent.records.end > 0)
+    }
+
+    /// The installations that the log and the store are of, if they are not of the same.
+    pub(super) fn strangers(&self) -> Option<(&str, &str)> {
+        let (of_log, of_store) = (self.log_of.as_deref()?, self.seen.installation.as_deref()?);
+        (of_log != of_store).then_some((of_log, of_store))
     }
 
     /// Numbers that a fold of the log from its start would not give again, if there are any: retention has deleted the hits.

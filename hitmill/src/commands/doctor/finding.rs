@@ -141,6 +141,13 @@ impl Finding {
         Self { needs: Some(LOSE_MERCHANTS), ..found }
     }
 
+    /// A log beside the store of another installation.
+    pub(super) fn of_strangers(path: &Path, of_log: &str, of_store: &str) -> Self {
+        let what = format!("it is of installation {of_log}, and the store is of {of_store}");
+        let lost = "nothing yet: its hits would become numbers of others";
+        Self::new("log", path.display().to_string(), what, lost.to_owned())
+    }
+
     pub(super) fn of_missing_log(path: &Path) -> Self {
         let lost = "the hits that were not counted yet, and those of all hours for a fold from the log's start; what is \
                     counted stays";

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use clock::Clock;
 use eventlog::embedded::doctor as logs;
 use model::{Generation, MerchantId, Position};
@@ -11,6 +13,8 @@ use super::seen::Seen;
 pub(super) struct Remade {
     pub(super) repaired: stores::Repaired,
     pub(super) opened: EmbeddedStore,
+    /// Its identity, which is a new one if that was lost.
+    pub(super) installation: Arc<str>,
     pub(super) folded: Folded,
     /// Merchants that have hits, and that it does not know.
     pub(super) unknown: Vec<MerchantId>,
@@ -54,9 +58,9 @@ impl Remade {
                 "there are hits of {unknown}, which nobody knows any more; no id is given again"
             ));
         }
-        settle(&opened, seen, &known, clock).await?;
+        let installation = settle(&opened, seen, &known, clock).await?;
         let folded = Folded::of(&opened).await?;
-        Ok(Self { repaired, opened, folded, unknown, kept, said })
+        Ok(Self { repaired, opened, installation, folded, unknown, kept, said })
     }
 
     /// Sends every partition to the start of the log, as `hitmill topic rewind` does.
@@ -77,16 +81,15 @@ impl Remade {
     }
 }
 
-/// Makes sure that a store gives out no id anew, and has an identity.
+/// Makes sure that a store gives out no id anew, and has an identity, which it gives.
 pub(super) async fn settle(
     store: &EmbeddedStore,
     seen: &Seen,
     known: &Seen,
     clock: &Clock,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Arc<str>> {
     seen.reserve(known, store).await?;
-    host::platform::identity(store, clock).await?;
-    Ok(())
+    host::platform::identity(store, clock).await
 }
 
 /// Merchants, the first few by their ids.

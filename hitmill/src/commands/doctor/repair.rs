@@ -49,6 +49,11 @@ pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> a
     let aside = aside(&places.data, &clock);
     let mut done = Done::default();
     owned(&places.data)?;
+    if let Some((of_log, of_store)) = held.strangers() {
+        bail!(
+            "the log is of installation {of_log} and the store of {of_store}: put back the one that belongs to the other"
+        );
+    }
     let partitions = usize::from(held.folded.partitions());
     if held.log.as_ref().is_some_and(|log| partitions > log.partitions.len()) {
         bail!(
@@ -63,9 +68,10 @@ pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> a
     if let Some(log) = held.log {
         repair_log(&log, &held.folded, &aside, &clock, &mut done)?;
     }
-    if let Some(Remade { repaired, opened, said, .. }) = replaced {
+    if let Some(Remade { repaired, opened, installation, said, .. }) = replaced {
         let kept = aside.join("store");
         drop(opened);
+        note_installation(places, &installation)?;
         repaired.install(&kept)?;
         said.into_iter().for_each(|line| done.say(line));
         done.keep("the store as it was", kept);
@@ -99,7 +105,8 @@ async fn new_store(
         // Whoever had it open to look at it.
         held.store = None;
         let store = EmbeddedStore::open(path, Default::default())?;
-        remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
+        let installation = remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
+        note_installation(places, &installation)?;
         done.say("a store without merchants was made".to_owned());
         return Ok(None);
     }
@@ -142,6 +149,14 @@ async fn new_store(
     }
     held.folded = mem::take(&mut remade.folded);
     Ok(Some(remade))
+}
+
+/// Has the log say whose it is: where the store has lost that it is a new installation.
+fn note_installation(places: &Places, installation: &str) -> anyhow::Result<()> {
+    match &places.log {
+        Some(log) => host::platform::note_installation(log, installation).context("note whose the log is"),
+        None => Ok(()),
+    }
 }
 
 /// A log without records, looked at.

@@ -17,8 +17,8 @@ pub(super) struct Seen {
     with_hits: BTreeSet<MerchantId>,
     known: BTreeSet<MerchantId>,
     last_stream: Option<DataStreamId>,
-    /// Whether the store was ever used.
-    pub(super) used: bool,
+    /// Identity of the installation, which a store that was ever used has.
+    pub(super) installation: Option<String>,
 }
 
 impl Seen {
@@ -27,18 +27,20 @@ impl Seen {
         let mut seen = Self::default();
         let instance = instance::key();
         for range in [merchant::range(), data_stream::range(), instance.clone()..after(&instance)] {
-            each(store, range, |key, _| seen.note_value(key)).await?;
+            each(store, range, |key, value| seen.note_value(key, value)).await?;
         }
         Ok(seen)
     }
 
-    pub(super) fn note_value(&mut self, key: &[u8]) {
+    pub(super) fn note_value(&mut self, key: &[u8], value: &[u8]) {
         if let Some(cell) = CellKey::decode(key) {
             self.with_hits.insert(cell.merchant);
         }
         self.known.extend(merchant::id_of(key));
         self.last_stream = self.last_stream.max(data_stream::id_of(key));
-        self.used |= key == instance::key();
+        if key == instance::key() {
+            self.installation = Some(String::from_utf8_lossy(value).into_owned());
+        }
     }
 
     /// Takes up whose hits are in a record, as far as it can be read.
@@ -90,8 +92,8 @@ mod tests {
     fn ids_that_are_free() {
         let mut seen = Seen::default();
         assert_eq!(seen.free(Counters::START), Counters::START);
-        seen.note_value(&merchant::key(MerchantId(4)));
-        seen.note_value(&data_stream::key(DataStreamId(9)));
+        seen.note_value(&merchant::key(MerchantId(4)), b"");
+        seen.note_value(&data_stream::key(DataStreamId(9)), b"");
         let free = seen.free(Counters { version: 3, ..Counters::START });
         let ids = Counters { next_merchant: MerchantId(5), next_data_stream: DataStreamId(10), version: 3 };
         assert_eq!(free, ids);
@@ -113,7 +115,7 @@ mod tests {
         seen.note_record(b"rubbish");
         let mut store = Seen::default();
         assert_eq!(seen.unknown_to(&store).collect::<Vec<_>>(), [MerchantId(7)]);
-        store.note_value(&merchant::key(MerchantId(7)));
+        store.note_value(&merchant::key(MerchantId(7)), b"");
         assert_eq!(seen.unknown_to(&store).count(), 0);
     }
 }
