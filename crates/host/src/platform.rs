@@ -25,7 +25,7 @@ pub use backends::Backends;
 pub use directory::{FORMAT_FILE, Says, say};
 pub use embedded::embedded;
 pub use identity::of as identity;
-pub use together::{installation_of, note_installation};
+pub use together::Installation;
 
 /// Commits that a listener of the feed may fall behind before it looks at everything again.
 const FEED_DEPTH: usize = 1024;
@@ -88,15 +88,15 @@ pub async fn open(data: &Path, backends: Backends, clock: Clock) -> anyhow::Resu
             store
         }
     };
-    let log = match far_log {
-        Some(log) => log,
-        None => {
-            let log = embedded::open_log(data, log, clock.clone()).await?;
-            together::check(data, &log, &*store, &clock).await?;
-            Arc::new(log)
-        }
+    let feed = Feed::in_memory(FEED_DEPTH);
+    let Some(log) = far_log else {
+        let log = embedded::open_log(data, log, clock.clone()).await?;
+        together::check(data, &log, &*store, &clock).await?;
+        let platform = Platform::over(Arc::new(log), store, clock, feed).await?;
+        together::keep(&platform, data);
+        return Ok(platform);
     };
-    Platform::over(log, store, clock, Feed::in_memory(FEED_DEPTH)).await
+    Platform::over(log, store, clock, feed).await
 }
 
 impl Platform {

@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(of_value(&[0x15, 0, 0], &[1, 0]), damaged("the value ends in its middle"));
         assert_eq!(of_value(&[0x17], &[1, 0, 0, 0, 1, 9]), damaged("the value has 1 bytes too many"));
         assert_eq!(of_value(&[0x17], &[1, 0, 0, 0, 1]), None);
-        assert_eq!(of_record(record::EMPTY), None);
+        assert_eq!((of_record(record::LOST), of_record(&[1])), (None, None));
+        assert!(matches!(of_record(&[1, 0, 0]), Some(Fault::Damaged(_))));
     }
 }

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use model::{DataStreamId, Lane, MerchantId, Refusal, Timestamp};
 
 const VERSION: u8 = 1;
-/// A record without entries: it stands for one that is lost.
-pub const EMPTY: &[u8] = &[VERSION];
+/// Stands for a record that is lost: it has an entry without anything in it, which is read as none. A record without entries is
+/// what ingest asks with whether the log takes writes.
+pub const LOST: &[u8] = &[VERSION, 0];
 const BATCH: u8 = 0;
 const REFUSED: u8 = 1;
 
@@ -196,7 +197,7 @@ impl RecordBuilder {
 
 /// The entries of a record, in order.
 pub fn read(record: &[u8]) -> Result<impl Iterator<Item = Result<Entry<'_>, Malformed>>, Malformed> {
-    let mut reader = Reader::new(record);
+    let mut reader = Reader::new(if record == LOST { &LOST[..1] } else { record });
     match reader.byte()? {
         VERSION => {}
         found => return Err(Malformed::Unknown { what: "version of a record", found: found.into() }),

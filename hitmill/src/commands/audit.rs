@@ -76,7 +76,7 @@ impl Audit {
         }
         match books.hours.is_empty() {
             true => eprintln!(
-                "nothing to audit: no hit of merchant {} was received ({range}){lost}",
+                "nothing to audit: the log has no hit of merchant {} that is folded ({range}){lost}",
                 self.merchant
             ),
             false => eprintln!("balanced: {range}{lost}"),

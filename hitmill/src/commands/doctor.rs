@@ -109,7 +109,8 @@ impl Doctor {
             let needs: String = examined.needs.iter().map(|agreement| format!(" {agreement}")).collect();
             let (things, them) = if damaged == 1 { ("thing is", "it") } else { ("things are", "them") };
             bail!(
-                "{damaged} {things} damaged: `hitmill doctor --repair{needs}` repairs {them}, at the loss that is shown"
+                "{damaged} {things} damaged: `hitmill doctor --data {} --repair{needs}` repairs {them}, at the loss that is shown",
+                places.data.display()
             );
         }
         eprintln!("nothing is damaged{}", if asked { " any more" } else { "" });

@@ -25,7 +25,7 @@ struct Page {
 impl Books {
     /// Takes in a record of the log.
     pub fn count(&mut self, merchant: MerchantId, record: &[u8]) -> Result<(), String> {
-        self.lost += u64::from(record == record::EMPTY);
+        self.lost += u64::from(record == record::LOST);
         for entry in record::read(record).map_err(|why| why.to_string())? {
             match entry.map_err(|why| why.to_string())? {
                 Entry::Batch(batch) if batch.merchant == merchant => {

@@ -78,7 +78,13 @@ impl Worker {
 
     async fn recover(&mut self, error: Error, reins: &mut Reins) {
         const PAUSE: Duration = Duration::from_millis(500);
-        tracing::warn!(partition = %self.partition(), kind = ?error.kind(), "the worker pauses: {error}");
+        const DAMAGED: Duration = Duration::from_secs(10);
+        let (partition, kind) = (self.partition(), error.kind());
+        match kind {
+            // It stays so until somebody repairs it.
+            Kind::Corrupt => tracing::error!(%partition, "the fold stands still: {error} (`hitmill doctor`)"),
+            _ => tracing::warn!(%partition, ?kind, "the worker pauses: {error}"),
+        }
         metrics::counter!("hitmill_rollup_failures_total").increment(1);
         // A conflict means that somebody else works here, or that an unknown commit was applied after all.
         self.unsound |= matches!(error.kind(), Kind::Conflict | Kind::Unknown);
@@ -86,6 +92,7 @@ impl Worker {
             reins.doubt();
         }
         // An order ends the pause; that it did not is all right too.
-        let _ = tokio::time::timeout(PAUSE, reins.changed()).await;
+        let pause = if kind == Kind::Corrupt { DAMAGED } else { PAUSE };
+        let _ = tokio::time::timeout(pause, reins.changed()).await;
     }
 }

@@ -129,7 +129,7 @@ async fn a_damaged_log_and_store_are_described_and_repaired() {
     let audit = server.hitmill(["audit", "--merchant", &other.to_string()]).output().unwrap();
     let said = String::from_utf8_lossy(&audit.stderr);
     assert!(
-        said.starts_with(&format!("nothing to audit: no hit of merchant {other} was received")),
+        said.starts_with(&format!("nothing to audit: the log has no hit of merchant {other} that is folded")),
         "{said}"
     );
     server.stop();
@@ -176,7 +176,7 @@ fn killed_repairs(damaged: &Path) {
 }
 
 /// Copies a directory with all that is in it.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::books::{audited, hits_by_name};
-use super::doctor::{doctor, flip, found, refused, repair, repair_with, settled};
+use super::doctor::{copy, doctor, flip, found, refused, repair, repair_with, settled};
 use super::import::{LOG, imported};
 use super::server::{Home, Server};
 
@@ -193,4 +193,71 @@ async fn the_store_of_another() {
     fs::remove_dir_all(home.path("data/store")).unwrap();
     fs::rename(home.path("store"), home.path("data/store")).unwrap();
     Server::start(&home).stop();
+}
+
+/// A backup of the store alone is put back: merchants and keys that were made since are not in it.
+#[tokio::test]
+async fn an_old_copy_of_the_store() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    server.stop();
+    let (store, old) = (home.path("data/store"), home.path("old"));
+    fs::rename(&store, &old).unwrap();
+    copy(&old, &store);
+    let server = Server::start(&home);
+    let later = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    imported(&server, &home, later, Path::new(LOG), &[]);
+    server.stop();
+    fs::remove_dir_all(&store).unwrap();
+    fs::rename(&old, &store).unwrap();
+    let said = refused(&home);
+    assert!(
+        said.contains("the store is an old copy: its configuration is of version 2, and was of version 3"),
+        "{said}"
+    );
+    assert_eq!(
+        first(&home).0["what"],
+        "it is an old copy: its configuration is of version 2, and was of version 3"
+    );
+    assert!(asks(&home, "--lose-merchants").contains("what changes 3 to 3 did"));
+
+    repair_with(&home, &["--lose-merchants"]);
+    let server = Server::start(&home);
+    assert_eq!(settled(&server, merchant).await, HITS, "it is folded again");
+    assert!(server.merchant() > later, "no id is given twice");
+    server.stop();
+}
+
+/// What says how many partitions there are, and which is which.
+#[tokio::test]
+async fn partitions_that_are_not_where_they_were() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.stop();
+    let meta = home.path("data/log/meta");
+    for said in ["0", "2", "5"] {
+        fs::write(&meta, format!("hitmill-log format=1 partitions={said}\n")).unwrap();
+        assert!(refused(&home).contains("`hitmill doctor --data"));
+        repair(&home);
+        assert_eq!(fs::read_to_string(&meta).unwrap(), "hitmill-log format=1 partitions=4\n");
+    }
+    let [one, other, aside] = ["data/log/p00000", "data/log/p00003", "aside"].map(|name| home.path(name));
+    let exchange = || {
+        fs::rename(&one, &aside).unwrap();
+        fs::rename(&other, &one).unwrap();
+        fs::rename(&aside, &other).unwrap();
+    };
+    exchange();
+    let output = doctor(&home, &["--repair"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("put it back into its place"), "{said}");
+    exchange();
+    let server = Server::start(&home);
+    assert_eq!(settled(&server, merchant).await, HITS);
+    server.stop();
 }

@@ -173,18 +173,20 @@ impl Loss {
 /// How many partitions the log has: by its meta file, or if that does not say so by its directories, with what is wrong.
 fn partitions_of(disk: &dyn Disk, directory: &Path, at_least: u16) -> Result<(u16, Option<String>)> {
     let meta = directory.join("meta");
+    let there = home::there(disk, directory)?;
     let what = match disk::read(disk, &meta) {
         Ok(text) => match home::partitions(&meta, &String::from_utf8_lossy(&text)) {
-            Ok(partitions) => return Ok((partitions, None)),
+            // Folders may have gone, of partitions that are known of elsewhere.
+            Ok(partitions) if partitions == there || there < partitions && partitions <= at_least => {
+                return Ok((partitions, None));
+            }
+            Ok(partitions) => home::apart(partitions, there),
             Err(Error::Corrupt { what, .. }) => what,
             Err(error) => return Err(error),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => "it is missing".to_owned(),
         Err(error) => return Err(failed("read", &meta)(error)),
     };
-    let names = disk.list(directory).map_err(failed("list", directory))?;
-    let numbers = names.iter().filter_map(|name| home::partition_of(name));
-    let there = numbers.map(|partition| partition.0 + 1).max().unwrap_or_default();
     // A log without any was never finished.
     Ok((if there == 0 { 0 } else { there.max(at_least) }, Some(what)))
 }

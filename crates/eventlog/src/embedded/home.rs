@@ -37,7 +37,10 @@ impl Home {
         let lock = lock(&*disk, path)?;
         let meta = path.join("meta");
         let fresh = match disk::read(&*disk, &meta) {
-            Ok(text) => check(&meta, &String::from_utf8_lossy(&text), partitions).map(|()| false)?,
+            Ok(text) => {
+                let there = there(&*disk, path)?;
+                check(&meta, &String::from_utf8_lossy(&text), there, partitions).map(|()| false)?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => return Err(failed("read", &meta)(error)),
         };
@@ -113,11 +116,26 @@ pub(super) fn partitions(meta: &Path, text: &str) -> Result<u16> {
         let what = format!("{} says format {format}: this version reads format {FORMAT}", meta.display());
         return Err(Error::Mismatch { what });
     }
-    partitions.parse().map_err(|_| damaged())
+    partitions.parse().ok().filter(|partitions| *partitions > 0).ok_or_else(damaged)
 }
 
-fn check(meta: &Path, text: &str, wanted: u16) -> Result<()> {
+/// How many partitions there are folders of.
+pub(super) fn there(disk: &dyn Disk, log: &Path) -> Result<u16> {
+    let names = disk.list(log).map_err(failed("list", log))?;
+    let numbers = names.iter().filter_map(|name| partition_of(name));
+    Ok(numbers.map(|partition| partition.0 + 1).max().unwrap_or_default())
+}
+
+/// What is wrong with a meta file, or with the folders: they are made before it is written.
+pub(super) fn apart(partitions: u16, there: u16) -> String {
+    format!("it says {partitions} partitions, and there are folders of {there}")
+}
+
+fn check(meta: &Path, text: &str, there: u16, wanted: u16) -> Result<()> {
     let partitions = partitions(meta, text)?;
+    if partitions != there {
+        return Err(Error::Corrupt { place: meta.display().to_string(), what: apart(partitions, there) });
+    }
     if partitions != wanted {
         let what = format!(
             "the log in {} was made with {partitions} partitions and the settings say {wanted}: \

@@ -266,10 +266,13 @@ fn parse_header(path: &Path, bytes: &[u8], partition: Partition, first: u64) -> 
         let what = format!("{} is of format {format}: this version reads format {FORMAT}", path.display());
         return Err(Error::Mismatch { what });
     }
+    // Nor this: it is whole, and of another place.
     if (own_partition, own_first) != (partition.0, first) {
-        let what =
-            format!("it is the segment of partition {own_partition} that starts with record {own_first}");
-        return Err(damaged(path, 0, what));
+        let what = format!(
+            "{} is the segment of partition {own_partition} that starts with record {own_first}: put it back into its place",
+            path.display()
+        );
+        return Err(Error::Mismatch { what });
     }
     Ok(Header { created_at, seed: crc })
 }

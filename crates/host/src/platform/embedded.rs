@@ -20,7 +20,9 @@ pub async fn embedded(
     let store = open_store(data, store_settings).await?;
     let log = open_log(data, log_settings, clock.clone()).await?;
     together::check(data, &log, &store, &clock).await?;
-    Platform::over(Arc::new(log), Arc::new(store), clock, Feed::in_memory(FEED_DEPTH)).await
+    let platform = Platform::over(Arc::new(log), Arc::new(store), clock, Feed::in_memory(FEED_DEPTH)).await?;
+    together::keep(&platform, data);
+    Ok(platform)
 }
 
 /// The log in a data directory.

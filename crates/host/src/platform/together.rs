@@ -1,7 +1,8 @@
 //! An embedded log and the store beside it: whether they are of each other.
 //!
 //! ```text
-//! log/instance    identity of the installation whose hits these are, as its store has it
+//! log/instance    a line with the identity of the installation whose hits these are, as its store has it; a line with the version
+//!                 that its configuration has at least
 //! ```
 
 use std::fs::{self, File};
@@ -13,11 +14,12 @@ use clock::Clock;
 use eventlog::EventLog as _;
 use eventlog::embedded::EmbeddedLog;
 use keyspace::checkpoint::{self, Checkpoint};
+use keyspace::config::counters::Counters;
 use keyspace::config::instance;
 use model::{Kind, Partition, Position};
 use store::Store;
 
-use super::{embedded, identity};
+use super::{Platform, embedded, identity};
 
 /// Refuses a log and a store that are not of each other: what one has lost the other knows, and hits of one installation must not
 /// become numbers of a merchant of another.
@@ -46,28 +48,71 @@ pub(super) async fn check(
         }
     }
     let own = identity::of(store, clock).await?;
+    let (Counters { version, .. }, _) = catalog::counters(store).await?;
     let directory = data.join("log");
-    match installation_of(&directory).context("failed to read whose the log is")? {
-        Some(noted) if *noted == *own => Ok(()),
-        Some(noted) => Err(wrong(format!("the log is of installation {noted}, and the store of {own}"))),
-        None => note_installation(&directory, &own).context("failed to note whose the log is"),
+    match Installation::of(&directory).context("failed to read whose the log is")? {
+        Some(noted) if *noted.id != *own => {
+            Err(wrong(format!("the log is of installation {}, and the store of {own}", noted.id)))
+        }
+        Some(noted) if noted.version > version => Err(wrong(format!(
+            "the store is an old copy: its configuration is of version {version}, and was of version {}",
+            noted.version
+        ))),
+        _ => Installation { id: own.to_string(), version }
+            .note(&directory)
+            .context("failed to note whose the log is"),
     }
 }
 
-/// Whose hits are in the log in this directory, if that is noted.
-pub fn installation_of(log: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(log.join("instance")) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        read => read.map(|id| Some(id.trim_end().to_owned())),
-    }
+/// Notes each new version of the configuration beside the log, until the drain: an old copy of the store is told by it.
+pub(super) fn keep(platform: &Platform, data: &Path) {
+    let (id, drain) = (platform.instance_id.to_string(), platform.drain.clone());
+    let (directory, mut changed) = (data.join("log"), platform.catalog.changed());
+    // The drain need not wait for it: what it has not noted yet is only not told.
+    drop(tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => return,
+                news = changed.changed() => if news.is_err() { return },
+            }
+            let installation = Installation { id: id.clone(), version: *changed.borrow_and_update() };
+            let directory = directory.clone();
+            let noted = tokio::task::spawn_blocking(move || installation.note(&directory)).await;
+            if let Ok(Err(error)) = noted {
+                tracing::warn!(%error, "failed to note beside the log of which version the configuration is");
+            }
+        }
+    }));
 }
 
-/// Notes whose hits are in the log in this directory, durably and as a whole.
-pub fn note_installation(log: &Path, id: &str) -> io::Result<()> {
-    let new = log.join("instance.new");
-    let mut file = File::create(&new)?;
-    writeln!(file, "{id}")?;
-    file.sync_all()?;
-    fs::rename(&new, log.join("instance"))?;
-    File::open(log)?.sync_all()
+/// Whose hits are in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Its identity.
+    pub id: String,
+    /// The version that its configuration has at least.
+    pub version: u64,
+}
+
+impl Installation {
+    /// Whose hits are in the log in this directory, if that is noted. One that makes no sense is none: it is written anew.
+    pub fn of(log: &Path) -> io::Result<Option<Self>> {
+        let text = match fs::read(log.join("instance")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => String::from_utf8_lossy(&read?).into_owned(),
+        };
+        let mut lines = text.lines();
+        let (id, version) = (lines.next(), lines.next().and_then(|version| version.parse().ok()));
+        Ok(id.zip(version).map(|(id, version)| Self { id: id.to_owned(), version }))
+    }
+
+    /// Notes it, durably and as a whole.
+    pub fn note(&self, log: &Path) -> io::Result<()> {
+        let new = log.join("instance.new");
+        let mut file = File::create(&new)?;
+        write!(file, "{}\n{}\n", self.id, self.version)?;
+        file.sync_all()?;
+        fs::rename(&new, log.join("instance"))?;
+        File::open(log)?.sync_all()
+    }
 }

@@ -55,9 +55,9 @@ impl<R: Read> Reader<R> {
         Self { input, left, bytes: Vec::new() }
     }
 
-    /// The number of the batch here, which is whole.
-    pub(super) fn whole(&mut self) -> Reading<u64> {
-        match self.batch(&mut |_| {})? {
+    /// The number of the batch here, which is whole, and `each` of its items.
+    pub(super) fn whole(&mut self, each: &mut impl FnMut(Item<'_>)) -> Reading<u64> {
+        match self.batch(each)? {
             Batch { seqno, broken: None } => Ok(seqno),
             Batch { broken: Some(what), .. } => Err(Stop::Broken(what)),
         }

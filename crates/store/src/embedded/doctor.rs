@@ -32,6 +32,8 @@ pub struct Examined {
     pub kept: bool,
     /// What was written to these families behind a damaged commit.
     later: Vec<Write>,
+    /// The tables cannot be opened: what there is of these families is that, from the first commit on.
+    in_journals: bool,
     keep: Vec<u8>,
     dir: PathBuf,
     copy: Scratch,
@@ -97,8 +99,18 @@ pub fn examine(dir: &Path, judge: &Judge<'_>, keep: &[u8]) -> Result<Examined> {
     let version = journals.no_version.as_deref().map(Finding::of_version);
     let findings = version.into_iter().chain(journals.flaws.iter().map(Finding::of_flaw)).collect();
     let (later, keep, dir) = (Vec::new(), keep.to_vec(), dir.to_owned());
-    let mut examined =
-        Examined { values: 0, bytes: 0, findings, kept: true, later, keep, dir, copy, _in_use: in_use };
+    let mut examined = Examined {
+        values: 0,
+        bytes: 0,
+        findings,
+        kept: true,
+        later,
+        in_journals: false,
+        keep,
+        dir,
+        copy,
+        _in_use: in_use,
+    };
     journals.cut(examined.copy.path())?;
     examined.look(judge, &journals)?;
     Ok(examined)
@@ -126,7 +138,8 @@ impl Examined {
         let new = new.map_err(|error| failed("make anew", &self.dir, &error))?;
         let damaged = self.findings.iter().any(|finding| finding.loss == Loss::Values);
         let taken_over = if damaged {
-            let kept = if self.kept { rescued(self.copy.path(), &self.keep)? } else { Vec::new() };
+            let readable = self.kept && !self.in_journals;
+            let kept = if readable { rescued(self.copy.path(), &self.keep)? } else { Vec::new() };
             let writes: Vec<_> = kept.into_iter().map(|(key, value)| Write::Put(key, value)).collect();
             write(new.path(), &writes)?;
             Some(writes.len() as u64)
@@ -150,12 +163,16 @@ impl Examined {
                 let inside = Path::new(&path).strip_prefix(self.copy.path()).unwrap_or(Path::new(""));
                 let place: PathBuf = self.dir.components().chain(inside.components()).collect();
                 self.findings.push(Finding { place: place.display().to_string(), what, loss: Loss::Values });
-                self.kept = false;
+                let wanted = Wanted { keyspace: opening::CELLS, families: &self.keep, from: 0 };
+                let all = journals.since_start(wanted)?.filter(|all| !all.more);
+                self.kept = all.is_some();
+                self.in_journals = true;
+                self.later = all.map(|all| all.writes).unwrap_or_default();
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        let wanted = Wanted { keyspace: engine.cells.id(), families: &self.keep, from: engine.db.seqno() };
+        let wanted = Wanted { keyspace: opening::CELLS, families: &self.keep, from: engine.db.seqno() };
         let later = journals.later(wanted)?;
         if !later.more {
             let commits = self.findings.iter_mut().filter(|finding| finding.loss == Loss::Kept);

@@ -22,6 +22,8 @@ pub(super) struct Walked {
     pub(super) end: u64,
     /// The number of the last whole batch.
     pub(super) last: Option<u64>,
+    /// The highest of the keyspaces that its whole batches write to.
+    pub(super) keyspace: Option<u64>,
     /// What is wrong with what follows it, if anything but zeros does.
     pub(super) broken: Option<String>,
 }
@@ -40,8 +42,9 @@ pub(super) fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
     let left = file.metadata()?.len();
     let mut reader = Reader::new(BufReader::with_capacity(PIECE, file), left);
     let (mut here, mut before) = ((0, None), (0, None));
+    let mut keyspace = None;
     let what = loop {
-        match reader.whole() {
+        match reader.whole(&mut |item| keyspace = keyspace.max(Some(item.keyspace))) {
             // The checksum does not cover the number, and a wrong one would hide later commits. One of the two is wrong.
             Ok(seqno) if here.1.is_some_and(|last| seqno <= last) => {
                 here = before;
@@ -55,7 +58,7 @@ pub(super) fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
     let (end, last) = here;
     // fjall makes a journal long and fills it up: behind the last batch there are zeros.
     let broken = if only_zeros(reader.input.into_inner(), end)? { None } else { Some(what.to_owned()) };
-    Ok(Walked { path, id, end, last, broken })
+    Ok(Walked { path, id, end, last, keyspace, broken })
 }
 
 fn only_zeros(mut file: File, from: u64) -> io::Result<bool> {

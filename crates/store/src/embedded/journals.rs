@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::journal::{Walked, walk};
 use super::later::{Later, Wanted};
 use super::mark::Mark;
+use super::opening::CELLS;
 use crate::{Error, Result};
 
 const VERSION: &[u8; 4] = b"FJL\x03";
@@ -91,6 +92,25 @@ impl Journals {
         }
     }
 
+    /// The last keyspace that must be there, since something was written to it.
+    pub(super) fn keyspace(&self) -> Option<u64> {
+        match self.walked.first() {
+            // What the journals before it had is in the tables.
+            Some(first) if first.id > 0 => Some(CELLS),
+            _ => self.walked.iter().filter_map(|journal| journal.keyspace).max(),
+        }
+    }
+
+    /// All that was ever written of something, if the journals go back to the start.
+    pub(super) fn since_start(&self, wanted: Wanted<'_>) -> Result<Option<Later>> {
+        if self.walked.first().is_none_or(|first| first.id > 0) {
+            return Ok(None);
+        }
+        let mut later = Later::default();
+        self.read_on(&self.walked, 0, wanted, &mut later)?;
+        Ok(Some(later))
+    }
+
     /// The first thing that is damaged, and no torn tail.
     pub(super) fn damage(&self) -> Option<&Flaw> {
         self.flaws.iter().find(|flaw| flaw.synced)
@@ -103,7 +123,7 @@ impl Journals {
             return Err(Error::Corrupt { path, what: NO_VERSION.to_owned() });
         }
         if let Some(Flaw { place, what, .. }) = self.damage() {
-            let (path, what) = (place.clone(), format!("{what}, and it was synced"));
+            let (path, what) = (place.clone(), format!("{what}: it was synced, so this is damage"));
             return Err(Error::Corrupt { path, what });
         }
         // What is torn and not damaged is the last.
@@ -124,18 +144,29 @@ impl Journals {
         // Where the tables have nothing that is newer, all that comes is new, also under a number that is damaged.
         let from = if wanted.from > later.last + 1 { wanted.from } else { 0 };
         let wanted = Wanted { from, ..wanted };
-        let mut before: Option<&Walked> = None;
-        for journal in &self.walked[kept.saturating_sub(1)..] {
-            later.more |= before.is_some_and(|before| before.id + 1 != journal.id);
-            let from = if before.is_none() { journal.end } else { 0 };
+        let journals = &self.walked[kept.saturating_sub(1)..];
+        self.read_on(journals, journals.first().map_or(0, |journal| journal.end), wanted, &mut later)?;
+        Ok(later)
+    }
+
+    /// Reads these journals, of the first what is behind an offset.
+    fn read_on(
+        &self,
+        journals: &[Walked],
+        mut from: u64,
+        wanted: Wanted<'_>,
+        later: &mut Later,
+    ) -> Result<()> {
+        for (index, journal) in journals.iter().enumerate() {
+            later.more |= index > 0 && journals[index - 1].id + 1 != journal.id;
             later.read(journal, from, wanted).map_err(|error| failed(&self.dir, &error))?;
-            before = Some(journal);
+            from = 0;
         }
-        later.more |= match (self.mark, before) {
+        later.more |= match (self.mark, journals.last()) {
             (Some(mark), Some(last)) => mark.misses(last.id, Some(later.last)),
             _ => later.torn,
         };
-        Ok(later)
+        Ok(())
     }
 
     /// Cuts those of a copy off where the first flaw is, if there is any: what is left is the store as it once was. Not safe to stop.

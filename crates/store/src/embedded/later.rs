@@ -95,5 +95,5 @@ fn read(bytes: &[u8], wanted: Wanted<'_>) -> Option<Read> {
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&START) && Reader::new(bytes, bytes.len() as u64).whole().is_ok()
+    bytes.first() == Some(&START) && Reader::new(bytes, bytes.len() as u64).whole(&mut |_| {}).is_ok()
 }

@@ -24,9 +24,16 @@ const TRAILER_BYTES: usize = 38;
 /// What a trailer begins with: the name, the version, and that the checksum is of xxh3.
 const TRAILER: &[u8] = b"SFA!\x01\x00";
 
-/// Checks every tree of the store in `dir`. Fails if one is damaged in a way that fjall would not tell.
-pub(super) fn check(dir: &Path) -> Result<()> {
+/// Checks every tree of the store in `dir`. Fails if one is damaged in a way that fjall would not tell, or if one of those up to
+/// `last` is missing: fjall would make them anew.
+pub(super) fn check(dir: &Path, last: Option<u64>) -> Result<()> {
     let keyspaces = dir.join("keyspaces");
+    for id in 0..last.map_or(0, |last| last + 1) {
+        let current = keyspaces.join(id.to_string()).join("current");
+        if !current.exists() {
+            return Err(damaged(&current, "it is missing, and there are commits"));
+        }
+    }
     if !keyspaces.exists() {
         return Ok(());
     }

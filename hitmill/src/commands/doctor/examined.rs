@@ -1,10 +1,11 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use eventlog::embedded::doctor as logs;
-use host::platform::{Says, installation_of};
+use host::platform::{Installation, Says};
 use indicatif::{DecimalBytes, HumanCount};
 use keyspace::config;
 use keyspace::fault::{self, Fault};
@@ -43,7 +44,7 @@ pub(super) struct Held {
     /// Whether there should be a log on this machine, and is none.
     pub(super) log_is_missing: bool,
     /// Of which installation the log is, if that is known.
-    log_of: Option<String>,
+    pub(super) log_of: Option<Installation>,
 }
 
 #[derive(Serialize)]
@@ -89,12 +90,14 @@ pub(super) fn examine(places: &Places) -> anyhow::Result<Examined> {
             fault::of_record(record).map(told)
         };
         log = Some(logs::examine(&path, places.partitions.max(folded.partitions()), &judge)?);
+        // A folder without anything in it is a log that is gone, if something of it was folded.
+        log = log.filter(|log| !log.partitions.is_empty() || folded.partitions() == 0);
     }
     if let Says::Other(_) = says {
         later.set(later.get() + 1);
     }
     let log_is_missing = places.log.is_some() && log.is_none();
-    let log_of = places.log.as_deref().map(installation_of).transpose().context("look whose the log is")?;
+    let log_of = places.log.as_deref().map(Installation::of).transpose().context("look whose the log is")?;
     let seen = seen.into_inner();
     let held = Held { log, store, folded, seen, says, log_is_missing, log_of: log_of.flatten() };
     let findings = held.findings(places);
@@ -125,7 +128,10 @@ impl Held {
             findings.push(Finding::of_unused_store(path, self.store.is_some()));
         }
         if let Some(path) = places.log.as_ref().filter(|_| self.log.is_none()) {
-            findings.push(Finding::of_missing_log(path));
+            findings.push(Finding::of_missing_log(path, &self.folded));
+        }
+        if let (Some(path), None, Some(newer)) = (&places.store, self.strangers(), self.newer()) {
+            findings.push(Finding::of_old_store(path, &newer));
         }
         if let (Some(path), Some((of_log, of_store))) = (&places.log, self.strangers()) {
             findings.push(Finding::of_strangers(path, of_log, of_store));
@@ -148,8 +154,16 @@ impl Held {
 
     /// The installations that the log and the store are of, if they are not of the same.
     pub(super) fn strangers(&self) -> Option<(&str, &str)> {
-        let (of_log, of_store) = (self.log_of.as_deref()?, self.seen.installation.as_deref()?);
+        let (of_log, of_store) = (&*self.log_of.as_ref()?.id, self.seen.installation.as_deref()?);
         (of_log != of_store).then_some((of_log, of_store))
+    }
+
+    /// Versions of the configuration that the store does not have, and no damage is why: it is an old copy.
+    pub(super) fn newer(&self) -> Option<RangeInclusive<u64>> {
+        let damaged = |store: &stores::Examined| store.findings.iter().any(|found| found.loss.is_damage());
+        let noted = self.log_of.as_ref()?.version;
+        let old = self.seen.installation.is_some() && !self.store.as_ref().is_some_and(damaged);
+        (old && noted > self.seen.version).then_some(self.seen.version + 1..=noted)
     }
 
     /// Numbers that a fold of the log from its start would not give again, if there are any: retention has deleted the hits.

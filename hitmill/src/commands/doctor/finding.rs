@@ -1,8 +1,9 @@
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use eventlog::embedded::doctor as logs;
 use host::platform::{FORMAT_FILE, Says};
-use model::Timestamp;
+use model::{Partition, Timestamp};
 use serde::Serialize;
 use store::embedded::doctor as stores;
 
@@ -81,7 +82,13 @@ impl Finding {
         let (what, lost, needs) = if before > records.end {
             let what =
                 format!("it ends before record {}, and is folded up to before record {before}", records.end);
-            (what, "nothing that was counted; new hits are not counted until it is repaired".to_owned(), None)
+            let mut lost =
+                "nothing that was counted; new hits are not counted until it is repaired".to_owned();
+            let part = records.end.max(folded.read_from(partition).unwrap_or_default())..before;
+            if !part.is_empty() {
+                lost += &format!("; what of {} is sent again may count twice", numbered(&part));
+            }
+            (what, lost, None)
         } else {
             let read_from = folded.read_from(partition).filter(|&read_from| read_from < records.start)?;
             let what = format!(
@@ -141,6 +148,20 @@ impl Finding {
         Self { needs: Some(LOSE_MERCHANTS), ..found }
     }
 
+    /// A store from before some changes of the configuration.
+    pub(super) fn of_old_store(path: &Path, newer: &RangeInclusive<u64>) -> Self {
+        let (first, last) = (newer.start(), newer.end());
+        let what = format!(
+            "it is an old copy: its configuration is of version {}, and was of version {last}",
+            first.saturating_sub(1)
+        );
+        let lost = format!(
+            "what changes {first} to {last} did to merchants, keys and data streams; numbers are folded again from the log"
+        );
+        let found = Self::new("store", path.display().to_string(), what, lost);
+        Self { needs: Some(LOSE_MERCHANTS), ..found }
+    }
+
     /// A log beside the store of another installation.
     pub(super) fn of_strangers(path: &Path, of_log: &str, of_store: &str) -> Self {
         let what = format!("it is of installation {of_log}, and the store is of {of_store}");
@@ -148,10 +169,16 @@ impl Finding {
         Self::new("log", path.display().to_string(), what, lost.to_owned())
     }
 
-    pub(super) fn of_missing_log(path: &Path) -> Self {
-        let lost = "the hits that were not counted yet, and those of all hours for a fold from the log's start; what is \
-                    counted stays";
-        Self::new("log", path.display().to_string(), "it is missing".to_owned(), lost.to_owned())
+    pub(super) fn of_missing_log(path: &Path, folded: &Folded) -> Self {
+        let twice = (0..folded.partitions())
+            .map(Partition)
+            .any(|partition| folded.read_from(partition).unwrap_or_default() < folded.before(partition));
+        let twice = if twice { "; what was counted last may count twice if it is sent again" } else { "" };
+        let lost = format!(
+            "the hits that were not counted yet, and those of all hours for a fold from the log's start; what is counted \
+             stays{twice}"
+        );
+        Self::new("log", path.display().to_string(), "it is missing".to_owned(), lost)
     }
 
     /// What the directory says that it is.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clock::Clock;
 use eventlog::embedded::{EmbeddedLog, doctor as logs};
-use host::platform::{FORMAT_FILE, Says};
+use host::platform::{FORMAT_FILE, Installation, Says};
 use keyspace::fault::{self, Fault};
 use keyspace::record;
 use model::{Partition, Timestamp};
@@ -71,7 +71,7 @@ pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> a
     if let Some(Remade { repaired, opened, installation, said, .. }) = replaced {
         let kept = aside.join("store");
         drop(opened);
-        note_installation(places, &installation)?;
+        note_installation(places, &installation, 0)?;
         repaired.install(&kept)?;
         said.into_iter().for_each(|line| done.say(line));
         done.keep("the store as it was", kept);
@@ -106,8 +106,23 @@ async fn new_store(
         held.store = None;
         let store = EmbeddedStore::open(path, Default::default())?;
         let installation = remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
-        note_installation(places, &installation)?;
+        note_installation(places, &installation, held.seen.version)?;
         done.say("a store without merchants was made".to_owned());
+        return Ok(None);
+    }
+    if let (Some(path), Some(newer)) = (&places.store, held.newer()) {
+        if !agreed.merchants {
+            bail!(
+                "what changes {} to {} did to merchants, keys and data streams is gone: say `{LOSE_MERCHANTS}` {OR}",
+                newer.start(),
+                newer.end()
+            );
+        }
+        held.store = None;
+        let store = EmbeddedStore::open(path, Default::default())?;
+        held.seen.version = *newer.end();
+        remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
+        done.say("no id of a merchant or data stream that is gone is given again".to_owned());
         return Ok(None);
     }
     let history = held.numbers_without_hits().filter(|_| !agreed.numbers);
@@ -121,6 +136,8 @@ async fn new_store(
     if !damaged && !begins_later(extents, &held.folded) {
         return Ok(None);
     }
+    // No version is given again, either.
+    held.seen.version = held.seen.version.max(held.log_of.as_ref().map_or(0, |log| log.version));
     let mut remade = Remade::of(store, &held.folded, &held.seen, clock).await?;
     if loses && !agreed.merchants {
         let lost = match &remade.unknown[..] {
@@ -152,11 +169,10 @@ async fn new_store(
 }
 
 /// Has the log say whose it is: where the store has lost that it is a new installation.
-fn note_installation(places: &Places, installation: &str) -> anyhow::Result<()> {
-    match &places.log {
-        Some(log) => host::platform::note_installation(log, installation).context("note whose the log is"),
-        None => Ok(()),
-    }
+fn note_installation(places: &Places, id: &str, version: u64) -> anyhow::Result<()> {
+    let installation = Installation { id: id.to_owned(), version };
+    let log = places.log.as_deref().filter(|log| log.is_dir());
+    log.map_or(Ok(()), |log| installation.note(log)).context("note whose the log is")
 }
 
 /// A log without records, looked at.
@@ -194,7 +210,7 @@ fn repair_log(
     let of = |n| folded.read_from(Partition(n)).unwrap_or_default()..folded.before(Partition(n));
     let folded: Vec<_> = (0..log.partitions.len() as u16).map(of).collect();
     let remedy =
-        logs::Remedy { aside: &aside.join("log"), filler: record::EMPTY, folded: &folded, now: clock.now() };
+        logs::Remedy { aside: &aside.join("log"), filler: record::LOST, folded: &folded, now: clock.now() };
     let rewritten = log.repair(&|record| fault::of_record(record).map(what), &remedy)?;
     if !rewritten.is_empty() {
         done.say(format!("the log was repaired; segments written anew: {}", rewritten.len()));

@@ -19,6 +19,8 @@ pub(super) struct Seen {
     last_stream: Option<DataStreamId>,
     /// Identity of the installation, which a store that was ever used has.
     pub(super) installation: Option<String>,
+    /// Version of the configuration.
+    pub(super) version: u64,
 }
 
 impl Seen {
@@ -41,6 +43,11 @@ impl Seen {
         if key == instance::key() {
             self.installation = Some(String::from_utf8_lossy(value).into_owned());
         }
+        if key == counters::key()
+            && let Some(counters) = Counters::decode(value)
+        {
+            self.version = counters.version;
+        }
     }
 
     /// Takes up whose hits are in a record, as far as it can be read.
@@ -58,7 +65,8 @@ impl Seen {
         self.with_hits.difference(&known.known).copied()
     }
 
-    /// The first ids that nobody has or had, as far as is seen here, and none before those that would be given out.
+    /// The first ids that nobody has or had, as far as is seen here, and none before those that would be given out; the same for the
+    /// version.
     fn free(&self, counters: Counters) -> Counters {
         let merchants =
             self.with_hits.last().max(self.known.last()).map_or(0, |last| last.0.saturating_add(1));
@@ -66,7 +74,7 @@ impl Seen {
         Counters {
             next_merchant: counters.next_merchant.max(MerchantId(merchants)),
             next_data_stream: counters.next_data_stream.max(DataStreamId(streams)),
-            ..counters
+            version: counters.version.max(self.version),
         }
     }
 

@@ -88,7 +88,7 @@ async fn damage_to_what_was_synced_is_told() {
         };
         let Error::Corrupt { path, what } = &error else { panic!("{error}") };
         assert!(path.ends_with(&format!("0.jnl at offset {start}")), "{path}");
-        assert!(what.ends_with(", and it was synced"), "{what}");
+        assert!(what.ends_with(": it was synced, so this is damage"), "{what}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_journal_that_ends_too_early_or_is_gone_is_missed() {
         assert!(said.contains(&what), "{commits}: {said}");
     }
     let said = refused(&|dir| fs::remove_file(dir.join("0.jnl")).unwrap());
-    assert!(said.ends_with("is damaged: it has no journal, and it was synced"), "{said}");
+    assert!(said.ends_with("is damaged: it has no journal: it was synced, so this is damage"), "{said}");
     // Two journals that nothing was written to yet, the first of which is gone.
     let empty =
         |dir: &Path, id: u64| File::create(dir.join(format!("{id}.jnl"))).unwrap().set_len(4_096).unwrap();
