@@ -28,7 +28,6 @@ impl Worker {
                 Ok(Turn::Folded) => {}
                 Ok(Turn::AtEnd) if order == Order::Finish => break,
                 Ok(Turn::AtEnd) => {
-                    reins.caught_up();
                     if let Err(error) = self.rest(&mut reins).await {
                         self.recover(error, &mut reins).await;
                     }
@@ -56,7 +55,8 @@ impl Worker {
         self.turn().await
     }
 
-    /// At the end of the log: commits when it is due, else waits for more.
+    /// At the end of the log: commits when it is due, else waits for more. It has caught up when what was folded is in the store:
+    /// readers find it there.
     async fn rest(&mut self, reins: &mut Reins) -> Result<()> {
         let dirty = self.holding.merchants.values().any(|state| state.dirty);
         // With nothing else to do a commit may take half of the time: what is folded should be seen.
@@ -65,7 +65,11 @@ impl Worker {
         let left = due.saturating_sub(self.flushed_at.elapsed());
         if left.is_zero() {
             self.flush(self.settings.replay(self.platform.shared)).await?;
+            reins.caught_up();
             return self.release_if_due().await;
+        }
+        if !dirty {
+            reins.caught_up();
         }
         let Self { platform, holding, next, .. } = self;
         tokio::select! {

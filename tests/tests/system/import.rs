@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::binary::hitmill;
 use super::books::{audited, hits_by_name, numbers};
 use super::server::{Home, Server};
 use super::site::{Site, parsed};
@@ -225,4 +226,23 @@ async fn what_cannot_be_imported_says_why() {
     check(merchant, &rubbish, 1, "no line of it can be read");
     check(merchant, &home.path("missing.log"), 1, "missing.log");
     check(merchant + 1_000, Path::new(LOG), 1, &(merchant + 1_000).to_string());
+}
+
+/// A server that says it is ready after a rewind has folded the log again: whoever asks at once gets every number.
+#[tokio::test]
+async fn a_server_is_ready_when_what_was_folded_can_be_read() {
+    let home = Home::new();
+    let server = Server::start(&home);
+    let merchant = server.merchant();
+    let expected = Expected::of(Path::new(LOG));
+    imported(&server, &home, merchant, Path::new(LOG), &[]);
+    server.stop();
+    for _ in 0..3 {
+        let mut rewind = hitmill();
+        rewind.args(["topic", "rewind", "--yes", "--data"]).arg(home.path("data"));
+        assert!(rewind.output().unwrap().status.success());
+        let server = Server::start(&home);
+        compare(&numbers(&server, merchant).await, &expected.numbers);
+        server.stop();
+    }
 }
