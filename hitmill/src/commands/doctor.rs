@@ -10,7 +10,7 @@ mod seen;
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -18,7 +18,7 @@ use eventlog::embedded::doctor as logs;
 use keyspace::fault;
 
 use self::examined::Examined;
-use self::finding::{Finding, LOSE_MERCHANTS, LOSE_NUMBERS};
+use self::finding::{Finding, LOSE_MERCHANTS, LOSE_NUMBERS, PUT_BACK};
 use crate::cli::Global;
 use crate::failure::Usage;
 use crate::output::{self, Format};
@@ -45,7 +45,7 @@ With --repair:
 
 A repair may be stopped at any time, also by a cut of the power: then it is begun again. It is refused if a later version of
 hitmill wrote anything here; without --lose-numbers if the log has to be folded again and no longer has all hits; and without
---lose-merchants if a merchant, a key or a data stream may be gone. No id of one that is gone is given out again.
+--lose-merchants if a merchant, a key or a data stream may be gone. No id that somebody has hits under in the log is given out again.
 
 Exit codes: 0 nothing is damaged, or all of it was repaired; 1 something is damaged; 2 asked in a wrong way.")]
 pub(crate) struct Doctor {
@@ -87,6 +87,7 @@ impl Doctor {
         let mut examined = examined::examine(&places)?;
         let damaged = examined.findings.iter().filter(|finding| finding.damage).count();
         let held = examined.held.take();
+        let strangers = held.as_ref().is_some_and(|held| held.strangers().is_some());
         let asked = self.repair && damaged > 0 && examined.later == 0;
         if global.format != Format::Json {
             show(global.format, &examined)?;
@@ -104,6 +105,9 @@ impl Doctor {
             bail!(
                 "a later version of hitmill has used this directory: only that one can tell what is damaged"
             );
+        }
+        if strangers {
+            bail!("{PUT_BACK}");
         }
         if damaged > 0 && !asked {
             let needs: String = examined.needs.iter().map(|agreement| format!(" {agreement}")).collect();
@@ -158,6 +162,16 @@ pub(super) fn check_log(settings: &Settings, read: bool) -> anyhow::Result<()> {
     }
 }
 
+/// Whether a folder has what a log or a store has, or is empty.
+fn is_ours(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let names: Vec<_> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let of_log = |name: &str| name == "meta" || name.len() == 6 && name.starts_with('p');
+    let of_store = |name: &str| name == "keyspaces" || name.ends_with(".jnl");
+    names.is_empty() || names.iter().any(|name| of_log(name) || of_store(name))
+}
+
 /// What is kept on this machine.
 struct Places {
     data: PathBuf,
@@ -186,7 +200,8 @@ impl Places {
             }
             _ => {}
         }
-        let there = |place: &Option<PathBuf>| place.as_ref().is_some_and(|place| place.is_dir());
+        // A folder of that name may be anybody's.
+        let there = |place: &Option<PathBuf>| place.as_deref().is_some_and(is_ours);
         if !there(&log) && !there(&store) {
             bail!(Usage(format!(
                 "{} has no folder \"log\" and no folder \"store\": it is not the data directory of a hitmill that was ever started",

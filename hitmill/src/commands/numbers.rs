@@ -60,9 +60,9 @@ pub(super) fn note(answer: &v1::QueryResponse, ask: &Ask) -> String {
         let percent = method.relative_error * 100.0;
         note += &format!("; {} are estimates, give or take {percent:.1} %", method.metric.replace('_', " "));
     }
-    if answer.rows.iter().flat_map(|row| &row.numbers).all(is_nothing) {
+    if complete_until.0 > 0 && answer.rows.iter().flat_map(|row| &row.numbers).all(is_nothing) {
         // After an import of old hits people ask for the last days.
-        note += "; nothing happened in this time: a hit counts when it happened, not when it was sent (--from, --to)";
+        note += "; nothing of that in this time: a hit counts when it happened, not when it was sent (--from, --to)";
     }
     note
 }
@@ -207,11 +207,9 @@ mod tests {
         none.rows.truncate(1);
         none.rows[0].numbers.truncate(1);
         none.rows[0].numbers[0].number = Some(Number::Count(0));
-        none.finality = None;
         none.methods.clear();
-        let nothing = "nothing is known to be complete yet; nothing happened in this time: a hit counts when it happened, \
-                       not when it was sent (--from, --to)";
-        assert_eq!(note(&none, &ask), nothing);
-        assert_eq!(note(&v1::QueryResponse::default(), &ask), nothing);
+        expect!["complete until 2015-05-17T14:00:01+02:00; nothing of that in this time: a hit counts when it happened, not when it was sent (--from, --to)"]
+            .assert_eq(&note(&none, &ask));
+        expect!["nothing is known to be complete yet"].assert_eq(&note(&v1::QueryResponse::default(), &ask));
     }
 }

@@ -111,7 +111,7 @@ async fn a_damaged_log_and_store_are_described_and_repaired() {
     assert!(code == Some(2) && said.contains("is not the data directory of a hitmill"), "{said}");
     assert!(!home.path("none").exists());
 
-    killed_repairs(&data);
+    killed_repairs(&data, &[]);
     let said = repair(&home);
     assert!(said.contains("the store was cut back to what it was before the damage"), "{said}");
     assert!(said.contains("the store as it was is kept in"), "{said}");
@@ -144,18 +144,18 @@ pub(super) fn refused(home: &Home) -> String {
 }
 
 /// A repair that is killed at any time is done by the next one.
-fn killed_repairs(damaged: &Path) {
+pub(super) fn killed_repairs(damaged: &Path, agreed: &[&str]) {
     let whole = Home::new();
     copy(damaged, &whole.path("data"));
     let started = Instant::now();
-    repair(&whole);
+    repair_with(&whole, agreed);
     let takes = started.elapsed();
     for part in 0..12 {
         let home = Home::new();
         copy(damaged, &home.path("data"));
         let repair_once = || {
             let mut doctor = hitmill();
-            doctor.arg("doctor").arg("--data").arg(home.path("data")).arg("--repair");
+            doctor.arg("doctor").arg("--data").arg(home.path("data")).arg("--repair").args(agreed);
             doctor.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         };
         let mut child = repair_once();

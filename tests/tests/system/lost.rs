@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::books::{audited, hits_by_name};
-use super::doctor::{copy, doctor, flip, found, refused, repair, repair_with, settled};
+use super::doctor::{copy, doctor, flip, found, killed_repairs, refused, repair, repair_with, settled};
 use super::import::{LOG, imported};
 use super::server::{Home, Server};
 
@@ -48,10 +48,7 @@ async fn merchants_behind_damage_are_kept() {
     assert!(asks(&home, "--lose-merchants").contains("a repair loses what was changed"));
 
     let said = repair_with(&home, &["--lose-merchants"]);
-    assert!(
-        said.contains("values of merchants, keys and data streams that were written later were kept"),
-        "{said}"
-    );
+    assert!(said.contains("later changes of values of merchants, keys and data streams were kept"), "{said}");
     assert!(!said.contains("nobody knows"), "{said}");
     let server = Server::start(&home);
     assert_eq!(settled(&server, merchant).await, HITS);
@@ -112,6 +109,7 @@ async fn a_store_that_is_gone() {
     assert_eq!(first(&home).0["what"], "it is missing");
     assert!(asks(&home, "--lose-merchants").contains("all merchants, keys and data streams are gone"));
 
+    killed_repairs(&home.path("data"), &["--lose-merchants"]);
     repair_with(&home, &["--lose-merchants"]);
     let server = Server::start(&home);
     let new = server.merchant();
@@ -181,10 +179,7 @@ async fn the_store_of_another() {
     fs::rename(home.path("data/store"), home.path("store")).unwrap();
     fs::rename(other.path("data/store"), home.path("data/store")).unwrap();
     let said = refused(&home);
-    assert!(
-        said.contains("the log is of installation ") && said.contains("`hitmill doctor --data"),
-        "{said}"
-    );
+    assert!(said.contains("the log is of installation "), "{said}");
     let what = first(&home).0["what"].as_str().unwrap().to_owned();
     assert!(what.starts_with("it is of installation "), "{what}");
     let output = doctor(&home, &["--repair", "--lose-merchants", "--lose-numbers"]);
@@ -221,8 +216,9 @@ async fn an_old_copy_of_the_store() {
         first(&home).0["what"],
         "it is an old copy: its configuration is of version 2, and was of version 3"
     );
-    assert!(asks(&home, "--lose-merchants").contains("what changes 3 to 3 did"));
+    assert!(asks(&home, "--lose-merchants").contains("a repair loses what changes 3 to 3 did"));
 
+    killed_repairs(&home.path("data"), &["--lose-merchants"]);
     repair_with(&home, &["--lose-merchants"]);
     let server = Server::start(&home);
     assert_eq!(settled(&server, merchant).await, HITS, "it is folded again");

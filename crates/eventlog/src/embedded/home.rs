@@ -4,6 +4,7 @@
 //! lock        locked by the process that has the log open
 //! meta        "hitmill-log format=1 partitions=4"; written last, so that a log that has it is complete
 //! p00000/     segments of partition 0
+//! instance    whose hits these are: of the host, not read here
 //! ```
 
 use std::ffi::OsStr;
@@ -49,6 +50,14 @@ impl Home {
         // acknowledged upon them: a loss of power must not take them away.
         sync_directory(&*home.disk, path)?;
         if fresh {
+            let there = there(&*home.disk, path)?;
+            if there > partitions {
+                let what = format!(
+                    "a log of {there} partitions was begun in {} and not finished: set that number, or remove it",
+                    path.display()
+                );
+                return Err(Error::Mismatch { what });
+            }
             (0..partitions).try_for_each(|partition| {
                 make_directory(&*home.disk, &home.directory(Partition(partition)))
             })?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! log/instance    a line with the identity of the installation whose hits these are, as its store has it; a line with the version
-//!                 that its configuration has at least
+//!                 that its configuration has at least; a line with the crc32c of these two, in hexadecimal
 //! ```
 
 use std::fs::{self, File};
@@ -31,8 +31,10 @@ pub(super) async fn check(
 ) -> anyhow::Result<()> {
     let wrong = |what: String| embedded::failed(data, Kind::Corrupt, anyhow!(what));
     let fresh = store.get(&instance::key()).await?.is_none();
+    let mut used = false;
     for partition in (0..log.partitions()).map(Partition) {
         let end = log.end(partition).await?;
+        used |= end > Position::default();
         if fresh && end > Position::default() {
             let what =
                 "the log has records, and the store was never used: merchants, keys and numbers are missing";
@@ -51,10 +53,16 @@ pub(super) async fn check(
     let (Counters { version, .. }, _) = catalog::counters(store).await?;
     let directory = data.join("log");
     match Installation::of(&directory).context("failed to read whose the log is")? {
-        Some(noted) if *noted.id != *own => {
-            Err(wrong(format!("the log is of installation {}, and the store of {own}", noted.id)))
-        }
-        Some(noted) if noted.version > version => Err(wrong(format!(
+        // Nothing repairs that.
+        Some(noted) if used && *noted.id != *own => Err(embedded::failed(
+            data,
+            Kind::Invalid,
+            anyhow!(
+                "the log is of installation {}, and the store of {own}: put back the one that belongs to the other",
+                noted.id
+            ),
+        )),
+        Some(noted) if *noted.id == *own && noted.version > version => Err(wrong(format!(
             "the store is an old copy: its configuration is of version {version}, and was of version {}",
             noted.version
         ))),
@@ -102,15 +110,33 @@ impl Installation {
             read => String::from_utf8_lossy(&read?).into_owned(),
         };
         let mut lines = text.lines();
-        let (id, version) = (lines.next(), lines.next().and_then(|version| version.parse().ok()));
-        Ok(id.zip(version).map(|(id, version)| Self { id: id.to_owned(), version }))
+        let (Some(id), Some(version)) = (lines.next(), lines.next().and_then(|version| version.parse().ok()))
+        else {
+            return Ok(None);
+        };
+        let read = Self { id: id.to_owned(), version };
+        Ok((read.text() == text).then_some(read))
+    }
+
+    fn text(&self) -> String {
+        let lines = format!("{}\n{}\n", self.id, self.version);
+        let sum = crc32c::crc32c(lines.as_bytes());
+        format!("{lines}{sum:08x}\n")
+    }
+
+    /// Forgets it, durably: before the store gets another identity.
+    pub fn forget(log: &Path) -> io::Result<()> {
+        match fs::remove_file(log.join("instance")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| File::open(log)?.sync_all()),
+        }
     }
 
     /// Notes it, durably and as a whole.
     pub fn note(&self, log: &Path) -> io::Result<()> {
         let new = log.join("instance.new");
         let mut file = File::create(&new)?;
-        write!(file, "{}\n{}\n", self.id, self.version)?;
+        file.write_all(self.text().as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, log.join("instance"))?;
         File::open(log)?.sync_all()

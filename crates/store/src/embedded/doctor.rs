@@ -12,7 +12,7 @@ use self::copy::Scratch;
 use self::values::{read_all, rescued, write};
 use super::engine::Engine;
 use super::journals::{Flaw, Journals, NO_VERSION};
-use super::later::Wanted;
+use super::later::{Later, Wanted};
 use super::{EmbeddedStore, Settings, opening, swap};
 use crate::{Error, Result, Write};
 
@@ -163,16 +163,22 @@ impl Examined {
                 let inside = Path::new(&path).strip_prefix(self.copy.path()).unwrap_or(Path::new(""));
                 let place: PathBuf = self.dir.components().chain(inside.components()).collect();
                 self.findings.push(Finding { place: place.display().to_string(), what, loss: Loss::Values });
-                let wanted = Wanted { keyspace: opening::CELLS, families: &self.keep, from: 0 };
-                let all = journals.since_start(wanted)?.filter(|all| !all.more);
+                let wanted = Wanted { families: &self.keep, from: 0 };
+                let all = journals.since_start(wanted)?;
                 self.kept = all.is_some();
                 self.in_journals = true;
-                self.later = all.map(|all| all.writes).unwrap_or_default();
+                let Some(Later { writes, more, .. }) = all else { return Ok(()) };
+                self.later = writes;
+                if more && !self.findings.iter().any(|finding| finding.loss == Loss::Kept) {
+                    let (place, what) =
+                        (self.dir.display().to_string(), "not all commits of its journals can be read");
+                    self.findings.push(Finding { place, what: what.to_owned(), loss: Loss::Kept });
+                }
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        let wanted = Wanted { keyspace: opening::CELLS, families: &self.keep, from: engine.db.seqno() };
+        let wanted = Wanted { families: &self.keep, from: engine.db.seqno() };
         let later = journals.later(wanted)?;
         if !later.more {
             let commits = self.findings.iter_mut().filter(|finding| finding.loss == Loss::Kept);

@@ -5,6 +5,7 @@
 //!
 //! It is batches, one after the other, and zeros to its end.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -22,8 +23,8 @@ pub(super) struct Walked {
     pub(super) end: u64,
     /// The number of the last whole batch.
     pub(super) last: Option<u64>,
-    /// The highest of the keyspaces that its whole batches write to.
-    pub(super) keyspace: Option<u64>,
+    /// The keyspaces that its whole batches write to.
+    pub(super) keyspaces: BTreeSet<u64>,
     /// What is wrong with what follows it, if anything but zeros does.
     pub(super) broken: Option<String>,
 }
@@ -42,9 +43,14 @@ pub(super) fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
     let left = file.metadata()?.len();
     let mut reader = Reader::new(BufReader::with_capacity(PIECE, file), left);
     let (mut here, mut before) = ((0, None), (0, None));
-    let mut keyspace = None;
+    let mut keyspaces = BTreeSet::new();
     let what = loop {
-        match reader.whole(&mut |item| keyspace = keyspace.max(Some(item.keyspace))) {
+        let mut written = BTreeSet::new();
+        let batch = reader.whole(&mut |item| _ = written.insert(item.keyspace));
+        if batch.is_ok() {
+            keyspaces.append(&mut written);
+        }
+        match batch {
             // The checksum does not cover the number, and a wrong one would hide later commits. One of the two is wrong.
             Ok(seqno) if here.1.is_some_and(|last| seqno <= last) => {
                 here = before;
@@ -58,7 +64,7 @@ pub(super) fn walk(id: u64, path: PathBuf) -> io::Result<Walked> {
     let (end, last) = here;
     // fjall makes a journal long and fills it up: behind the last batch there are zeros.
     let broken = if only_zeros(reader.input.into_inner(), end)? { None } else { Some(what.to_owned()) };
-    Ok(Walked { path, id, end, last, keyspace, broken })
+    Ok(Walked { path, id, end, last, keyspaces, broken })
 }
 
 fn only_zeros(mut file: File, from: u64) -> io::Result<bool> {

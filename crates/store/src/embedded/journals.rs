@@ -8,6 +8,7 @@
 //!
 //! A torn tail, which a cut of the power leaves and nobody was promised, is told from damage to what was synced.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,6 @@ use std::path::{Path, PathBuf};
 use super::journal::{Walked, walk};
 use super::later::{Later, Wanted};
 use super::mark::Mark;
-use super::opening::CELLS;
 use crate::{Error, Result};
 
 const VERSION: &[u8; 4] = b"FJL\x03";
@@ -92,13 +92,9 @@ impl Journals {
         }
     }
 
-    /// The last keyspace that must be there, since something was written to it.
-    pub(super) fn keyspace(&self) -> Option<u64> {
-        match self.walked.first() {
-            // What the journals before it had is in the tables.
-            Some(first) if first.id > 0 => Some(CELLS),
-            _ => self.walked.iter().filter_map(|journal| journal.keyspace).max(),
-        }
+    /// The keyspaces that must be there, since something was written to them.
+    pub(super) fn keyspaces(&self) -> BTreeSet<u64> {
+        self.walked.iter().flat_map(|journal| journal.keyspaces.iter().copied()).collect()
     }
 
     /// All that was ever written of something, if the journals go back to the start.

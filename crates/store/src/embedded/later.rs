@@ -7,12 +7,13 @@ use super::batch::{Batch, Item, Reader, START};
 use super::journal::Walked;
 use crate::Write;
 
+/// In this keyspace fjall keeps which others there are.
+const OF_KEYSPACES: u64 = 0;
+
 /// Which values are looked for.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// The keyspace that they are in.
-    pub(super) keyspace: u64,
-    /// The first bytes of their keys.
+    /// The first bytes of their keys. The keyspace that says the format has no such key.
     pub(super) families: &'a [u8],
     /// The number of the first commit that the store does not have.
     pub(super) from: u64,
@@ -43,10 +44,13 @@ impl Later {
         while !rest.is_empty() {
             match read(rest, wanted) {
                 Some(Read { batch: Batch { seqno, broken: None }, writes, bytes }) => {
-                    // fjall skips it too, since what the tables have is newer; but not under a number that does not rise, which is
-                    // damaged itself.
-                    if seqno >= wanted.from || seqno <= self.last {
+                    // A number that does not rise is damaged itself; the true one is that of a new commit if the one before is.
+                    let damaged = seqno <= self.last;
+                    if seqno >= wanted.from || damaged && self.last + 1 >= wanted.from {
                         self.writes.extend(writes);
+                    } else {
+                        // fjall skips it too: what the tables have is newer.
+                        self.more |= damaged && !writes.is_empty();
                     }
                     self.last = self.last.max(seqno);
                     rest = &rest[bytes..];
@@ -84,7 +88,7 @@ fn read(bytes: &[u8], wanted: Wanted<'_>) -> Option<Read> {
     let mut writes = Vec::new();
     let mut each = |Item { keyspace, kind, key, value }: Item<'_>| {
         let is_wanted = key.first().is_some_and(|family| wanted.families.contains(family));
-        if keyspace == wanted.keyspace && is_wanted {
+        if keyspace != OF_KEYSPACES && is_wanted {
             let (key, value) = (key.to_vec().into(), value.to_vec().into());
             writes.push(if kind == 0 { Write::Put(key, value) } else { Write::Delete(key) });
         }

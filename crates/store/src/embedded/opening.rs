@@ -38,9 +38,6 @@ pub(super) fn take(dir: &Path) -> Result<File> {
     Ok(in_use)
 }
 
-/// What fjall calls the keyspace of all values: the second one that is made, after the one that says the format.
-pub(super) const CELLS: u64 = 2;
-
 /// The file that says how far the store is synced, and the mark of the last commit so far.
 pub(super) fn marks(dir: &Path) -> Result<(MarkFile, Mark)> {
     let both = Mark::open(dir).and_then(|note| Ok((note, Mark::of(dir)?)));
@@ -54,7 +51,7 @@ pub(super) fn open(dir: &Path, settings: Settings) -> Result<(Database, Keyspace
     let failed = |error| fjall_failed(dir, "open the store", error);
     let journals = Journals::read(dir)?;
     journals.mend()?;
-    trees::check(dir, journals.keyspace())?;
+    trees::check(dir, &journals.keyspaces())?;
     // Where it finds a table damaged, it may panic.
     let opened = panic::catch_unwind(|| open_database(dir, settings));
     let panicked = |_| Error::Corrupt { path: dir.display().to_string(), what: "fjall panicked".to_owned() };

@@ -10,6 +10,7 @@
 //! fjall does not use the first checksum, and believes the second only after it has made room for as many places as the contents
 //! say there are. A flipped bit could have it remove tables that nothing seems to list, or end the process for want of memory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileExt as _;
@@ -24,11 +25,13 @@ const TRAILER_BYTES: usize = 38;
 /// What a trailer begins with: the name, the version, and that the checksum is of xxh3.
 const TRAILER: &[u8] = b"SFA!\x01\x00";
 
-/// Checks every tree of the store in `dir`. Fails if one is damaged in a way that fjall would not tell, or if one of those up to
-/// `last` is missing: fjall would make them anew.
-pub(super) fn check(dir: &Path, last: Option<u64>) -> Result<()> {
+/// Checks every tree of the store in `dir`. Fails if one is damaged in a way that fjall would not tell, or if one of those
+/// that were `written` to is missing: fjall would leave out what it has of them.
+pub(super) fn check(dir: &Path, written: &BTreeSet<u64>) -> Result<()> {
     let keyspaces = dir.join("keyspaces");
-    for id in 0..last.map_or(0, |last| last + 1) {
+    // The first one says which others there are. Numbers of others may be missing: of those that fjall had not finished making.
+    let first = (!written.is_empty()).then_some(0);
+    for id in first.iter().chain(written) {
         let current = keyspaces.join(id.to_string()).join("current");
         if !current.exists() {
             return Err(damaged(&current, "it is missing, and there are commits"));

@@ -155,7 +155,8 @@ impl Held {
     /// The installations that the log and the store are of, if they are not of the same.
     pub(super) fn strangers(&self) -> Option<(&str, &str)> {
         let (of_log, of_store) = (&*self.log_of.as_ref()?.id, self.seen.installation.as_deref()?);
-        (of_log != of_store).then_some((of_log, of_store))
+        let mut extents = self.log.iter().flat_map(|log| &log.partitions);
+        (of_log != of_store && extents.any(|extent| extent.records.end > 0)).then_some((of_log, of_store))
     }
 
     /// Versions of the configuration that the store does not have, and no damage is why: it is an old copy.

@@ -24,6 +24,9 @@ pub(super) struct Finding {
     needs: Option<&'static str>,
 }
 
+/// What to do about a log and a store that are not of each other: no repair helps.
+pub(super) const PUT_BACK: &str =
+    "the log and the store are not of the same installation: put back the one that belongs to the other";
 /// Merchants, keys or data streams would be lost.
 pub(super) const LOSE_MERCHANTS: &str = "--lose-merchants";
 /// Numbers would be lost that the log does not have the hits of any more.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use clock::Clock;
 use eventlog::embedded::doctor as logs;
+use keyspace::config::counters::Counters;
 use model::{Generation, MerchantId, Position};
 use rollup_svc::rewind::{self, Place};
 use store::embedded::{EmbeddedStore, doctor as stores};
@@ -18,6 +19,8 @@ pub(super) struct Remade {
     pub(super) folded: Folded,
     /// Merchants that have hits, and that it does not know.
     pub(super) unknown: Vec<MerchantId>,
+    /// Version of its configuration: a later one was lost.
+    pub(super) version: u64,
     /// Whether it has merchants and keys, if the old one had.
     pub(super) kept: bool,
     /// What is to be said of it when it is in its place.
@@ -38,18 +41,23 @@ impl Remade {
         let opened = repaired.open()?;
         let mut said = Vec::new();
         if let Some(values) = repaired.taken_over {
-            said.push(format!("the store was made anew with the {values} values of its configuration"));
+            said.push(match (values, repaired.later) {
+                (0, 0) => "the store was made anew, without merchants, keys and data streams".to_owned(),
+                (0, _) => "the store was made anew, with the configuration that its journals have".to_owned(),
+                _ => format!("the store was made anew with the {values} values of its configuration"),
+            });
             // No number of a generation that readers have seen may be given again.
             note_newest(&opened, before.newest.unwrap_or(Generation::FIRST)).await?;
         } else if cut {
             said.push("the store was cut back to what it was before the damage".to_owned());
         }
-        if repaired.later > 0 {
+        if repaired.later > 0 && repaired.taken_over != Some(0) {
             said.push(format!(
-                "{} values of merchants, keys and data streams that were written later were kept",
+                "{} later changes of values of merchants, keys and data streams were kept",
                 repaired.later
             ));
         }
+        let (Counters { version, .. }, _) = catalog::counters(&opened).await?;
         let known = Seen::known_to(&opened).await?;
         let unknown: Vec<_> = seen.unknown_to(&known).collect();
         if !unknown.is_empty() {
@@ -60,7 +68,7 @@ impl Remade {
         }
         let installation = settle(&opened, seen, &known, clock).await?;
         let folded = Folded::of(&opened).await?;
-        Ok(Self { repaired, opened, installation, folded, unknown, kept, said })
+        Ok(Self { repaired, opened, installation, folded, unknown, version, kept, said })
     }
 
     /// Sends every partition to the start of the log, as `hitmill topic rewind` does.

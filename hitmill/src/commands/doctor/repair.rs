@@ -14,7 +14,7 @@ use serde::Serialize;
 use store::embedded::{EmbeddedStore, doctor as stores};
 
 use super::examined::{self, Held};
-use super::finding::{LOSE_MERCHANTS, LOSE_NUMBERS};
+use super::finding::{LOSE_MERCHANTS, LOSE_NUMBERS, PUT_BACK};
 use super::folded::Folded;
 use super::remade::{self, Remade};
 use super::seen::Seen;
@@ -49,10 +49,8 @@ pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> a
     let aside = aside(&places.data, &clock);
     let mut done = Done::default();
     owned(&places.data)?;
-    if let Some((of_log, of_store)) = held.strangers() {
-        bail!(
-            "the log is of installation {of_log} and the store of {of_store}: put back the one that belongs to the other"
-        );
+    if held.strangers().is_some() {
+        bail!("{PUT_BACK}");
     }
     let partitions = usize::from(held.folded.partitions());
     if held.log.as_ref().is_some_and(|log| partitions > log.partitions.len()) {
@@ -65,14 +63,19 @@ pub(super) async fn repair(places: &Places, mut held: Held, agreed: Agreed) -> a
         held.log = Some(empty_log(path, places.partitions.max(held.folded.partitions()), &clock)?);
         done.say("an empty log was made".to_owned());
     }
-    if let Some(log) = held.log {
+    if let Some(log) = held.log.take() {
         repair_log(&log, &held.folded, &aside, &clock, &mut done)?;
     }
     if let Some(Remade { repaired, opened, installation, said, .. }) = replaced {
         let kept = aside.join("store");
         drop(opened);
-        note_installation(places, &installation, 0)?;
+        // Where the identity changes a kill leaves a log that says nothing, and not one that says something else than the store.
+        // Where it stays, what the log says is what tells an old copy.
+        if held.log_of.as_ref().is_some_and(|log| *log.id != *installation) {
+            forget_installation(places)?;
+        }
         repaired.install(&kept)?;
+        note_installation(places, &installation, 0)?;
         said.into_iter().for_each(|line| done.say(line));
         done.keep("the store as it was", kept);
     }
@@ -105,24 +108,10 @@ async fn new_store(
         // Whoever had it open to look at it.
         held.store = None;
         let store = EmbeddedStore::open(path, Default::default())?;
+        forget_installation(places)?;
         let installation = remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
         note_installation(places, &installation, held.seen.version)?;
         done.say("a store without merchants was made".to_owned());
-        return Ok(None);
-    }
-    if let (Some(path), Some(newer)) = (&places.store, held.newer()) {
-        if !agreed.merchants {
-            bail!(
-                "what changes {} to {} did to merchants, keys and data streams is gone: say `{LOSE_MERCHANTS}` {OR}",
-                newer.start(),
-                newer.end()
-            );
-        }
-        held.store = None;
-        let store = EmbeddedStore::open(path, Default::default())?;
-        held.seen.version = *newer.end();
-        remade::settle(&store, &held.seen, &Seen::default(), clock).await?;
-        done.say("no id of a merchant or data stream that is gone is given again".to_owned());
         return Ok(None);
     }
     let history = held.numbers_without_hits().filter(|_| !agreed.numbers);
@@ -133,14 +122,19 @@ async fn new_store(
     let loses = !store.kept || store.findings.iter().any(|found| found.loss == stores::Loss::Kept);
     let loses_commits = store.findings.iter().any(|found| found.loss.is_of_commits());
     let damaged = store.findings.iter().any(|found| found.loss.is_damage());
-    if !damaged && !begins_later(extents, &held.folded) {
+    if !damaged && held.newer().is_none() && !begins_later(extents, &held.folded) {
         return Ok(None);
     }
     // No version is given again, either.
-    held.seen.version = held.seen.version.max(held.log_of.as_ref().map_or(0, |log| log.version));
+    let noted = held.log_of.as_ref().map_or(0, |log| log.version);
+    held.seen.version = held.seen.version.max(noted);
     let mut remade = Remade::of(store, &held.folded, &held.seen, clock).await?;
-    if loses && !agreed.merchants {
+    if (loses || remade.version < noted) && !agreed.merchants {
         let lost = match &remade.unknown[..] {
+            _ if remade.kept && remade.version < noted => format!(
+                "what changes {} to {noted} did to merchants, keys and data streams",
+                remade.version + 1
+            ),
             _ if !remade.kept => "all merchants, keys and data streams, which cannot be read".to_owned(),
             [] => "what was changed of merchants, keys and data streams in what cannot be read".to_owned(),
             unknown => format!(
@@ -173,6 +167,11 @@ fn note_installation(places: &Places, id: &str, version: u64) -> anyhow::Result<
     let installation = Installation { id: id.to_owned(), version };
     let log = places.log.as_deref().filter(|log| log.is_dir());
     log.map_or(Ok(()), |log| installation.note(log)).context("note whose the log is")
+}
+
+fn forget_installation(places: &Places) -> anyhow::Result<()> {
+    let log = places.log.as_deref().filter(|log| log.is_dir());
+    log.map_or(Ok(()), Installation::forget).context("forget whose the log is")
 }
 
 /// A log without records, looked at.

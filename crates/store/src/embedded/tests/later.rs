@@ -168,3 +168,25 @@ async fn nothing_goes_back() {
     let left = [COMMITS[1], COMMITS[0], COMMITS[2], COMMITS[5]];
     assert_eq!(found, values(left.into_iter().enumerate(), 3));
 }
+
+/// A commit that is in a table, and whose number in the journal is damaged so that it looks out of order.
+#[tokio::test]
+async fn an_old_commit_does_not_come_back_under_a_damaged_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let end = || fs::read(journal(dir.path())).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    store.commit(batch(COMMITS[1])).await.unwrap();
+    let first = end();
+    store.commit(batch(COMMITS[0])).await.unwrap();
+    store.commit(batch(COMMITS[2])).await.unwrap();
+    store.engine.cells.rotate_memtable_and_wait().unwrap();
+    store.commit(batch(COMMITS[3])).await.unwrap();
+    let copy = copy_of(dir.path());
+    std::mem::forget(store);
+    let file = File::options().write(true).open(journal(copy.path())).unwrap();
+    file.write_all_at(&1_u64.to_le_bytes(), first as u64 + 5).unwrap();
+    let (losses, found) = repaired(&copy).await;
+    assert_eq!(losses, [Loss::Kept], "what it wrote may have been new");
+    let left = [COMMITS[1], COMMITS[0], COMMITS[2]];
+    assert_eq!(found, values(left.into_iter().enumerate(), 3));
+}
