@@ -57,8 +57,9 @@ async fn a_watcher_sees_every_change_once_and_in_order() {
     };
     let ((), all, some) = futures::join!(changes, follow(&mut from_start, 32), follow(&mut from_one, 32));
 
-    assert_eq!(all.1[0], 2, "the snapshot");
-    assert_eq!(all.1, (2..=32).collect::<Vec<u64>>());
+    // The snapshot is of when it was asked for, or of a change that came just before it was taken.
+    assert!(all.1[0] >= 2, "the snapshot");
+    assert_eq!(all.1, (all.1[0]..=32).collect::<Vec<u64>>());
     assert!(all.0.items().eq(it.platform.catalog.snapshot().items()), "with the hashes of keys");
     assert_eq!(some.1, (2..=32).collect::<Vec<u64>>(), "no snapshot: the changes are known");
 }
