@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use catalog::{Catalog, Item, Snapshot};
-use futures::StreamExt;
 use futures::future::join_all;
+use futures::{Stream, StreamExt, stream};
 use proto::v1;
-use proto::v1::config_service_server::ConfigService;
+use proto::v1::config_service_server::ConfigService as _;
 use tonic::{Code, Status};
 
 use crate::support::{Running, id_of, named, with_key};
 
-type Watched = Pin<Box<<config_svc::Rpc as ConfigService>::WatchStream>>;
+type Watched = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
 
 async fn watch(it: &Running, since_version: u64) -> Watched {
     let request = it.ask(v1::WatchRequest { since_version });
@@ -50,6 +50,9 @@ async fn a_watcher_sees_every_change_once_and_in_order() {
     let other = it.beside().await;
     it.merchant("before").await; // version 2
     let (mut from_start, mut from_one) = (watch(&it, 0).await, watch(&it, 1).await);
+    // The snapshot is taken before there are more.
+    let snapshot = next(&mut from_start).await;
+    let mut from_start: Watched = Box::pin(stream::iter([snapshot]).chain(from_start));
 
     let changes = async {
         join_all((0..30).map(|n| [&it, &other][n % 2].merchant("shop"))).await;
@@ -57,9 +60,8 @@ async fn a_watcher_sees_every_change_once_and_in_order() {
     };
     let ((), all, some) = futures::join!(changes, follow(&mut from_start, 32), follow(&mut from_one, 32));
 
-    // The snapshot is of when it was asked for, or of a change that came just before it was taken.
-    assert!(all.1[0] >= 2, "the snapshot");
-    assert_eq!(all.1, (all.1[0]..=32).collect::<Vec<u64>>());
+    assert_eq!(all.1[0], 2, "the snapshot");
+    assert_eq!(all.1, (2..=32).collect::<Vec<u64>>());
     assert!(all.0.items().eq(it.platform.catalog.snapshot().items()), "with the hashes of keys");
     assert_eq!(some.1, (2..=32).collect::<Vec<u64>>(), "no snapshot: the changes are known");
 }

@@ -145,26 +145,32 @@ async fn what_may_be_missing_is_said() {
     }
 }
 
-/// What the tables have is newer than what the journal says before it.
-#[tokio::test]
-async fn nothing_goes_back() {
+/// A killed store with its first three commits in a table, and a fourth; where in the journal the first and the third end.
+async fn flushed(fourth: Commit<'_>) -> (TempDir, [u64; 2]) {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let end = || fs::read(journal(dir.path())).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let end =
+        || fs::read(journal(dir.path())).unwrap().iter().rposition(|byte| *byte != 0).unwrap() as u64 + 1;
     store.commit(batch(COMMITS[1])).await.unwrap();
     let first = end();
     store.commit(batch(COMMITS[0])).await.unwrap();
     store.commit(batch(COMMITS[2])).await.unwrap();
     store.engine.cells.rotate_memtable_and_wait().unwrap();
-    let last = end();
-    store.commit(batch(COMMITS[5])).await.unwrap();
+    let third = end();
+    store.commit(batch(fourth)).await.unwrap();
     let copy = copy_of(dir.path());
     std::mem::forget(store);
-    // The journal is damaged from its second commit to its third, which are in a table.
-    let file = File::options().write(true).open(journal(copy.path())).unwrap();
-    file.write_all_at(&[9; 4], first as u64 - 4).unwrap();
-    file.write_all_at(&[9; 4], last as u64 - 4).unwrap();
-    let (_, found) = repaired(&copy).await;
+    (copy, [first, third])
+}
+
+/// What the tables have is newer than what the journal says before it.
+#[tokio::test]
+async fn nothing_goes_back() {
+    let (killed, ends) = flushed(COMMITS[5]).await;
+    // The journal is damaged in its first commit and in its third, which are in a table.
+    let file = File::options().write(true).open(journal(killed.path())).unwrap();
+    ends.iter().for_each(|end| file.write_all_at(&[9; 4], end - 4).unwrap());
+    let (_, found) = repaired(&killed).await;
     let left = [COMMITS[1], COMMITS[0], COMMITS[2], COMMITS[5]];
     assert_eq!(found, values(left.into_iter().enumerate(), 3));
 }
@@ -172,20 +178,10 @@ async fn nothing_goes_back() {
 /// A commit that is in a table, and whose number in the journal is damaged so that it looks out of order.
 #[tokio::test]
 async fn an_old_commit_does_not_come_back_under_a_damaged_number() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    let end = || fs::read(journal(dir.path())).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    store.commit(batch(COMMITS[1])).await.unwrap();
-    let first = end();
-    store.commit(batch(COMMITS[0])).await.unwrap();
-    store.commit(batch(COMMITS[2])).await.unwrap();
-    store.engine.cells.rotate_memtable_and_wait().unwrap();
-    store.commit(batch(COMMITS[3])).await.unwrap();
-    let copy = copy_of(dir.path());
-    std::mem::forget(store);
-    let file = File::options().write(true).open(journal(copy.path())).unwrap();
-    file.write_all_at(&1_u64.to_le_bytes(), first as u64 + 5).unwrap();
-    let (losses, found) = repaired(&copy).await;
+    let (killed, [first, _]) = flushed(COMMITS[3]).await;
+    let file = File::options().write(true).open(journal(killed.path())).unwrap();
+    file.write_all_at(&1_u64.to_le_bytes(), first + 5).unwrap();
+    let (losses, found) = repaired(&killed).await;
     assert_eq!(losses, [Loss::Kept], "what it wrote may have been new");
     let left = [COMMITS[1], COMMITS[0], COMMITS[2]];
     assert_eq!(found, values(left.into_iter().enumerate(), 3));
