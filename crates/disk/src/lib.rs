@@ -134,6 +134,20 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Puts a file with these bytes in the place of the one in `path`, if there is one, durably: after a crash it is the old one or the
+/// new one, whole. It is written beside it first, under the same name with `.new` behind it.
+pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = Path::new(&new);
+    let file = disk.open(new, Mode::Create)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()?;
+    disk.rename(new, path)?;
+    // Without it a loss of power could bring the old one back.
+    path.parent().map_or(Ok(()), |parent| disk.sync_directory(parent))
+}
+
 /// Makes a directory with all that lead to it, durably. That holds for one that is found, too: who made it may have ended
 /// before its name was safe.
 pub fn make_directory(disk: &dyn Disk, path: &Path) -> io::Result<()> {

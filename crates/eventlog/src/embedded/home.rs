@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use disk::{Disk, Lock, Mode};
+use disk::{Disk, Lock};
 use model::Partition;
 
 use super::files::{failed, make_directory, sync_directory};
@@ -91,16 +91,9 @@ pub(super) fn partition_of(name: &OsStr) -> Option<Partition> {
 
 /// Writes the meta file, durably and as a whole.
 pub(super) fn write_meta(disk: &dyn Disk, log: &Path, partitions: u16) -> Result<()> {
-    let (new, meta) = (log.join("meta.new"), log.join("meta"));
+    let meta = log.join("meta");
     let text = format!("hitmill-log format={FORMAT} partitions={partitions}\n");
-    disk.open(&new, Mode::Create)
-        .and_then(|file| {
-            file.write_all_at(text.as_bytes(), 0)?;
-            file.sync_all()
-        })
-        .map_err(failed("write", &new))?;
-    disk.rename(&new, &meta).map_err(failed("create", &meta))?;
-    sync_directory(disk, log)
+    disk::replace(disk, &meta, text.as_bytes()).map_err(failed("write", &meta))
 }
 
 /// Takes the directory of a log for this process.

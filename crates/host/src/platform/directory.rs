@@ -1,7 +1,7 @@
 //! The data directory of the embedded back ends.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -77,13 +77,7 @@ fn holds_others_files(data: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Has a directory say that it is a data directory of this format. Under another name first: after a crash the file is there
-/// whole or not at all.
+/// Has a directory say that it is a data directory of this format.
 pub fn say(data: &Path) -> io::Result<()> {
-    let unfinished = data.join(UNFINISHED);
-    let mut file = fs::File::create(&unfinished)?;
-    file.write_all(FORMAT.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, data.join(FORMAT_FILE))?;
-    fs::File::open(data)?.sync_all()
+    disk::replace(&disk::System, &data.join(FORMAT_FILE), FORMAT.as_bytes())
 }

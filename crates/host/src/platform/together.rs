@@ -6,7 +6,7 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -20,6 +20,8 @@ use model::{Kind, Partition, Position};
 use store::Store;
 
 use super::{Platform, embedded, identity};
+
+const NAME: &str = "instance";
 
 /// Refuses a log and a store that are not of each other: what one has lost the other knows, and hits of one installation must not
 /// become numbers of a merchant of another.
@@ -105,7 +107,7 @@ pub struct Installation {
 impl Installation {
     /// Whose hits are in the log in this directory, if that is noted. One that makes no sense is none: it is written anew.
     pub fn of(log: &Path) -> io::Result<Option<Self>> {
-        let text = match fs::read(log.join("instance")) {
+        let text = match fs::read(log.join(NAME)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             read => String::from_utf8_lossy(&read?).into_owned(),
         };
@@ -126,7 +128,7 @@ impl Installation {
 
     /// Forgets it, durably: before the store gets another identity.
     pub fn forget(log: &Path) -> io::Result<()> {
-        match fs::remove_file(log.join("instance")) {
+        match fs::remove_file(log.join(NAME)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => removed.and_then(|()| File::open(log)?.sync_all()),
         }
@@ -134,11 +136,6 @@ impl Installation {
 
     /// Notes it, durably and as a whole.
     pub fn note(&self, log: &Path) -> io::Result<()> {
-        let new = log.join("instance.new");
-        let mut file = File::create(&new)?;
-        file.write_all(self.text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, log.join("instance"))?;
-        File::open(log)?.sync_all()
+        disk::replace(&disk::System, &log.join(NAME), self.text().as_bytes())
     }
 }

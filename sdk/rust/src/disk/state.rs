@@ -1,7 +1,7 @@
 use std::io::{ErrorKind, Result};
 use std::path::Path;
 
-use ::disk::{Disk as Device, Mode};
+use ::disk::Disk as Device;
 
 use super::record;
 use crate::core::client::Profile;
@@ -41,13 +41,8 @@ impl State {
     pub(crate) fn write(&self, device: &dyn Device, directory: &Path) -> Result<()> {
         let mut bytes = Vec::new();
         record::write(self, &mut bytes);
-        let new = directory.join("client.new");
-        let file = device.open(&new, Mode::Create)?;
-        file.write_all_at(&bytes, 0)?;
-        file.sync_all()?;
-        device.rename(&new, &directory.join(NAME))?;
-        // Without it a loss of power could bring the old one back, and with it an epoch that was given away.
-        device.sync_directory(directory)
+        // A loss of power must not bring the old one back, and with it an epoch that was given away.
+        ::disk::replace(device, &directory.join(NAME), &bytes)
     }
 
     /// Who hits are from.
