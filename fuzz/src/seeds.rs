@@ -5,8 +5,8 @@ use keyspace::config::counters::Counters;
 use keyspace::fate::Fates;
 use keyspace::lease::{Lease, Member, MemberId};
 use keyspace::touched::Touched;
-use keyspace::visitor::{Bucket, Epoch, Facts, Session};
-use model::{Fate, Timestamp};
+use keyspace::visitor::{Bucket, Epoch, Facts, Hit, Session, Tallies, Transaction};
+use model::{Count, Fate, Hour, Timestamp};
 use prost::Message as _;
 use proto::v1;
 
@@ -100,9 +100,9 @@ fn merges() -> Vec<Vec<u8>> {
     let cell = |page: &[u8], visitors: u64| {
         let mut cell = Cell::default();
         for visitor in 0..visitors {
-            cell.row(page).visitors.insert(visitor << 50, 1);
+            cell.row(page).visitors.add(visitor << 50, 1, 1);
         }
-        cell.row(page).slot(2).counts.hits = visitors as i64;
+        cell.row(page).slot(2).counts.add(Count::Hits, visitors as i64);
         cell.encode().to_vec()
     };
     let mut fates = Fates::default();
@@ -124,8 +124,8 @@ fn merges() -> Vec<Vec<u8>> {
 
 fn values() -> Vec<Vec<u8>> {
     let mut cell = Cell::default();
-    cell.row(b"/a").slot(1).counts.hits += 3;
-    cell.row(b"/b").visitors.insert(0x1230, 2);
+    cell.row(b"/a").slot(1).counts.add(Count::Hits, 3);
+    cell.row(b"/b").visitors.add(0x1230, 2, 1);
     let mut fates = Fates::default();
     fates.add(Fate::ALL[0], 300);
     let mut touched = Touched::default();
@@ -133,9 +133,12 @@ fn values() -> Vec<Vec<u8>> {
     let mut bucket = Bucket::default();
     let epoch = Epoch { epoch: 1, high: 40, gaps: vec![(3, 5), (9, 9)] };
     bucket.client(7).epochs = [epoch].into();
-    let facts = Facts::pack([&b"/a"[..], b"direct"]);
-    let session = Session { start: Timestamp(1_000), end: Timestamp(9_000), order: 4, facts };
-    bucket.visitor(8).sessions = vec![session];
+    let facts = Facts::new([1, 2, 3].into());
+    let hit = |at, named| Hit { at: Timestamp(at), order: 4, visitor: 5, named, facts: facts.clone() };
+    let dropped = Tallies { hits: 3, page_views: 2, goals: vec!["thanks".into()], ..Tallies::default() };
+    let hits = vec![hit(1_000, true), hit(9_000, false)];
+    bucket.actor(8).sessions = vec![Session { hits, dropped: Some(dropped.into()), touched: Hour(7) }];
+    bucket.set_transaction(3, Transaction { at: Timestamp(1_000), order: 4, actor: 8 });
     let lease = Lease { epoch: 3, owner: Some(MemberId(7)) };
     let member = Member { beat: 300, leaving: true };
     [

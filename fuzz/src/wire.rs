@@ -2,7 +2,9 @@ use model::limits::BATCH_BYTES;
 use prost::Message as _;
 use proto::v1;
 use proto::v1::param::Value;
-use proto::wire::{BatchRef, ContextRef, HitRef, Malformed, ParamValue, RawClientFrame, RawSendRequest};
+use proto::wire::{
+    BatchRef, ContextRef, HitRef, ItemRef, Malformed, ParamValue, RawClientFrame, RawSendRequest,
+};
 
 /// An encoded `Batch`, as the borrowed walk reads it and as prost does: the walk refuses what prost refuses, and what
 /// both take is the same.
@@ -69,7 +71,21 @@ fn hit(hit: &HitRef<'_>) -> Result<v1::Hit, Malformed> {
         params: params.collect::<Result<_, _>>()?,
         context: Some(context(&hit.context)),
         skipped: hit.skipped,
+        items: hit.items().map(|item| item.map(|item| shop_item(&item))).collect::<Result<_, _>>()?,
     })
+}
+
+fn shop_item(item: &ItemRef<'_>) -> v1::HitItem {
+    v1::HitItem {
+        id: item.id.to_owned(),
+        name: item.name.to_owned(),
+        brand: item.brand.to_owned(),
+        category: item.category.to_owned(),
+        variant: item.variant.to_owned(),
+        price_micros: item.price_micros,
+        quantity: item.quantity,
+        discount_micros: item.discount_micros,
+    }
 }
 
 fn context(context: &ContextRef<'_>) -> v1::Context {

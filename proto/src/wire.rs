@@ -11,4 +11,4 @@ pub use batch::{BatchRef, HitBytes};
 pub use context::ContextRef;
 pub use fields::{Field, Fields, Malformed};
 pub use frame::{FrameRef, RawClientFrame, RawSendRequest};
-pub use hit::{HitRef, MoneyRef, ParamRef, ParamValue};
+pub use hit::{HitRef, ItemRef, MoneyRef, ParamRef, ParamValue};

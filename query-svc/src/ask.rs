@@ -82,7 +82,7 @@ impl Ask {
         let filters = filters(&request.filters, by)?;
         let granularity = granularity(request.granularity)?;
         if granularity == Granularity::Minute && (by.is_some() || filters.is_some()) {
-            let dimension = by.or(filters.map(|(dimension, _)| dimension)).map_or("", Dimension::name);
+            let dimension = by.or(filters.map(|(dimension, _)| dimension)).map_or("".into(), |d| d.name());
             let given = format!("minute by {dimension}");
             return Err(Invalid::new(
                 "granularity",
@@ -111,7 +111,7 @@ impl Ask {
 
     /// The names of the dimensions of each row.
     pub fn by_names(&self) -> Vec<String> {
-        self.by.iter().map(|dimension| dimension.name().to_owned()).collect()
+        self.by.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -125,7 +125,7 @@ fn metrics(names: &[String]) -> Result<Vec<Metric>, Invalid> {
         metrics.push(metric);
     }
     if metrics.is_empty() {
-        let all: Vec<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        let all: Vec<_> = Metric::all().map(|metric| metric.name()).collect();
         return Err(Invalid::new("metrics", "", format!("at least one of {}", all.join(", "))));
     }
     Ok(metrics)
@@ -155,7 +155,7 @@ fn filters(asked: &[v1::Filter], by: Option<Dimension>) -> Result<Option<(Dimens
         if dimension != *expected {
             // Each dimension is rolled up by itself, so no cell knows of two.
             let allowed = format!("{expected}, the only dimension that this query can filter by");
-            return Err(Invalid::new("dimension of a filter", dimension.name(), allowed));
+            return Err(Invalid::new("dimension of a filter", dimension.to_string(), allowed));
         }
         filters.push(filter);
     }
@@ -219,7 +219,7 @@ fn order(
     };
     let metric = metrics.iter().find(|metric| metric.name() == order.by).copied();
     if metric.is_none() && by.is_none_or(|dimension| dimension.name() != order.by) {
-        let names = metrics.iter().map(|metric| metric.name()).chain(by.map(Dimension::name));
+        let names = metrics.iter().map(|metric| metric.name()).chain(by.map(|dimension| dimension.name()));
         let allowed = format!("one of {}", names.collect::<Vec<_>>().join(", "));
         return Err(Invalid::new("order", &order.by, allowed));
     }
@@ -264,7 +264,10 @@ mod tests {
         assert_eq!(plain.zone.name(), "Europe/Berlin");
         assert_eq!(plain.granularity, Granularity::Total);
         assert_eq!(plain.span, Span::Last(86_400_000));
-        assert_eq!(plain.order, Order { metric: Some(Metric::Hits), ascending: false, currency: euro() });
+        assert_eq!(
+            plain.order,
+            Order { metric: Some(Metric::Count(model::Count::Hits)), ascending: false, currency: euro() }
+        );
         assert_eq!((plain.limit, plain.dimension()), (usize::MAX, None));
         assert_eq!(ask(|r| r.time_zone = "UTC".to_owned()).zone.name(), "UTC");
         assert_eq!(ask(|r| r.to = at(86_500)).span, Span::Between(Timestamp(100_000), Timestamp(86_500_000)));

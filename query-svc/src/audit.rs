@@ -6,7 +6,7 @@ mod books;
 use eventlog::EventLog;
 use keyspace::{cell, fate, progress};
 use metrics::counter;
-use model::{Cube, Fate, Generation, Hour, MerchantId, Partition, Position, Timestamp};
+use model::{CubeId, Fate, Generation, Hour, MerchantId, Partition, Position, Timestamp};
 use proto::v1;
 
 pub use self::books::{Books, compare};
@@ -62,11 +62,14 @@ async fn hits_in_cells(view: &View, merchant: MerchantId, generation: Generation
     let mut hits = 0;
     scan(
         view.snapshot(),
-        cell::range(merchant, generation, Cube::Total, Hour(0)..Hour(u32::MAX)),
+        cell::range(merchant, generation, CubeId::TOTAL, Hour(0)..Hour(u32::MAX)),
         |_, value| {
             for row in cell::read_rows(value).map_err(|why| Error::corrupt("a cell", why))? {
                 let (_, row) = row.map_err(|why| Error::corrupt("a cell", why))?;
-                hits += row.slots().map(|(_, slot)| i128::from(slot.counts.hits)).sum::<i128>();
+                hits += row
+                    .slots()
+                    .map(|(_, slot)| i128::from(slot.counts.get(model::Count::Hits)))
+                    .sum::<i128>();
             }
             Ok(())
         },

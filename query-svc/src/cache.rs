@@ -12,7 +12,7 @@ use std::sync::Arc;
 use keyspace::cell::{self, Cell, CellKey};
 use keyspace::touched::Day;
 use metrics::{counter, gauge};
-use model::{Cube, Generation, Hour, MerchantId};
+use model::{CubeId, Generation, Hour, MerchantId};
 use store::Snapshot;
 
 use crate::{Error, Result};
@@ -28,7 +28,7 @@ pub struct Key {
     /// Of which set of cells.
     pub generation: Generation,
     /// Broken down by what.
-    pub cube: Cube,
+    pub cube: CubeId,
     /// Of which hours.
     pub chunk: Chunk,
     /// Sum of the numbers of their last changes.

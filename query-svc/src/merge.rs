@@ -5,8 +5,8 @@ pub(crate) mod order;
 use std::collections::HashMap;
 
 use aggregate::{Counts, Merge, MoneySums, RELATIVE_ERROR, Row, Union};
-use keyspace::cell::Cell;
-use model::{Cube, Hour, Metric, Timestamp};
+use keyspace::cell::{self, Cell};
+use model::{Count, CubeId, Hour, Metric, MoneyKind, Timestamp};
 use proto::{v1, wire_time};
 
 use self::order::sort;
@@ -77,7 +77,7 @@ impl Merger {
             let sketch = self.estimated && *metric == Metric::Visitors;
             let kind = if sketch { v1::method::Kind::Sketch } else { v1::method::Kind::Exact };
             v1::Method {
-                metric: metric.name().to_owned(),
+                metric: metric.to_string(),
                 kind: kind.into(),
                 relative_error: if sketch { RELATIVE_ERROR } else { 0.0 },
             }
@@ -89,15 +89,20 @@ impl Merger {
         let inside = quarters(bucket, hour);
         let with_visitors = self.ask.metrics.contains(&Metric::Visitors);
         for (stored, row) in cell.rows() {
+            let (dimensions, place) = self.plan.place;
+            let stored = match cell::values(stored, dimensions) {
+                Some(values) if dimensions > 1 => values[place],
+                _ => stored,
+            };
             let value = self.names.get(stored).map_or(stored, |name| &**name);
             let quarters = match self.plan.cube {
                 // The minute says exactly whether the row is inside; its quarter adds nothing to that.
-                Cube::Minute if minute(hour, value).is_some_and(|at| bucket.contains(&at)) => {
+                CubeId::MINUTE if minute(hour, value).is_some_and(|at| bucket.contains(&at)) => {
                     aggregate::Quarters::ALL
                 }
-                Cube::Minute => continue,
-                Cube::Total | Cube::By(_) if inside.bits() == 0 || !self.passes(value) => continue,
-                Cube::Total | Cube::By(_) => inside,
+                CubeId::MINUTE => continue,
+                _ if inside.bits() == 0 || !self.passes(value) => continue,
+                _ => inside,
             };
             let value = if self.ask.by.is_some() { value } else { b"" };
             match self.sums.get_mut(value) {
@@ -151,23 +156,19 @@ impl Sums {
 
     fn number(&self, metric: Metric, visitors: u64) -> v1::Number {
         // Counts are signed to be taken back; the sum of what happened is never below zero.
-        let count = |n: i64| v1::number::Number::Count(n.max(0) as u64);
-        let money = |sum: fn(&aggregate::MoneySum) -> i128| {
-            let sums = self.money.iter().filter(|money| sum(money) != 0).map(|money| v1::Money {
-                currency: money.currency.to_string(),
-                micros: sum(money).clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+        let count = |count: Count| v1::number::Number::Count(self.counts.get(count).max(0) as u64);
+        let money = |kind: MoneyKind| {
+            let sums = self.money.of(kind).map(|(currency, micros)| v1::Money {
+                currency: currency.to_string(),
+                micros: micros.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
             });
             v1::number::Number::Money(v1::MoneySums { sums: sums.collect() })
         };
         let number = match metric {
-            Metric::Hits => count(self.counts.hits),
-            Metric::PageViews => count(self.counts.page_views),
+            Metric::Count(kind) => count(kind),
             Metric::Visitors => v1::number::Number::Count(visitors),
-            Metric::Sessions => count(self.counts.sessions),
-            Metric::NewVisitors => count(self.counts.new_visitors),
-            Metric::Purchases => count(self.counts.purchases),
-            Metric::Revenue => money(|sum| sum.revenue),
-            Metric::Value => money(|sum| sum.value),
+            Metric::Money(kind) => money(kind),
+            _ => return v1::Number { number: None },
         };
         v1::Number { number: Some(number) }
     }

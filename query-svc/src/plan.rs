@@ -8,7 +8,8 @@ mod calendar;
 use std::ops::Range;
 
 use aggregate::Quarters;
-use model::{Cube, Hour, Invalid, Timestamp};
+use model::{CubeId, Hour, Invalid, Parts, Timestamp};
+use rules::cube;
 
 use crate::ask::{Ask, Granularity, Span};
 
@@ -25,7 +26,9 @@ const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Which cells.
-    pub cube: Cube,
+    pub cube: CubeId,
+    /// How many dimensions their rows have, and which of them is asked for.
+    pub place: (usize, usize),
     /// When the same query has another plan: as soon as this is now. Never, if the range is fixed.
     pub valid_until: Option<Timestamp>,
     /// The start of each bucket, then the end of the last one.
@@ -52,10 +55,10 @@ impl Plan {
                 format!("an instant up to now, which is {now}"),
             ));
         }
-        let cube = cube(ask, from, to, now)?;
+        let (cube, place) = cube_of(ask, from, to, now)?;
         let grid = Grid { ask, cube };
         let borders = grid.borders(from, to, now)?;
-        Ok(Self { cube, valid_until: grid.valid_until(&borders, now), borders })
+        Ok(Self { cube, place, valid_until: grid.valid_until(&borders, now), borders })
     }
 
     /// How many buckets there are.
@@ -93,10 +96,36 @@ fn in_years(ask: &Ask, what: &'static str, at: Timestamp) -> Result<(), Invalid>
     Err(Invalid::new(what, at.to_string(), allowed))
 }
 
-fn cube(ask: &Ask, from: Timestamp, to: Option<Timestamp>, now: Timestamp) -> Result<Cube, Invalid> {
+fn cube_of(
+    ask: &Ask,
+    from: Timestamp,
+    to: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(CubeId, (usize, usize)), Invalid> {
     if let Some(dimension) = ask.dimension() {
-        return Ok(Cube::By(dimension));
+        let needs = ask.metrics.iter().fold(Parts::NONE, |parts, metric| parts.and(metric.needs()));
+        let place = |cube: &rules::Cube| cube.dimensions.iter().position(|known| *known == dimension);
+        let fits = cube::built_in().iter().filter(|cube| cube.keeps.cover(&needs) && cube.filter.is_always());
+        let found =
+            fits.filter_map(|cube| Some((cube, place(cube)?))).min_by_key(|(cube, _)| cube.dimensions.len());
+        return match found {
+            Some((cube, place)) => Ok((cube.id, (cube.dimensions.len(), place))),
+            None => Err(Invalid::new(
+                "metrics by a dimension",
+                dimension.to_string(),
+                "those that some report has",
+            )),
+        };
     }
+    total_or_minute(ask, from, to, now).map(|cube| (cube, (0, 0)))
+}
+
+fn total_or_minute(
+    ask: &Ask,
+    from: Timestamp,
+    to: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<CubeId, Invalid> {
     let kept = match ask.span {
         // By its length: what moves with the time must not be read in another way every other moment.
         Span::Last(millis) => millis <= MINUTES_KEPT_MS,
@@ -105,27 +134,27 @@ fn cube(ask: &Ask, from: Timestamp, to: Option<Timestamp>, now: Timestamp) -> Re
     };
     let on_quarter = |at| down(at, Hour::QUARTER_MILLIS) == at;
     match ask.granularity {
-        Granularity::Minute if kept => Ok(Cube::Minute),
+        Granularity::Minute if kept => Ok(CubeId::MINUTE),
         Granularity::Minute => {
             Err(Invalid::new("from", from.to_string(), "an instant of the last two days, for minutes"))
         }
         // In quarters, what moves with the time would be right only once in a quarter of an hour.
-        Granularity::Total if kept && matches!(ask.span, Span::Last(_)) => Ok(Cube::Minute),
-        Granularity::Total if kept && !(on_quarter(from) && to.is_none_or(on_quarter)) => Ok(Cube::Minute),
-        _ => Ok(Cube::Total),
+        Granularity::Total if kept && matches!(ask.span, Span::Last(_)) => Ok(CubeId::MINUTE),
+        Granularity::Total if kept && !(on_quarter(from) && to.is_none_or(on_quarter)) => Ok(CubeId::MINUTE),
+        _ => Ok(CubeId::TOTAL),
     }
 }
 
 /// Where borders can be.
 struct Grid<'a> {
     ask: &'a Ask,
-    cube: Cube,
+    cube: CubeId,
 }
 
 impl Grid<'_> {
     /// Width of what cells can tell apart.
     fn unit(&self) -> i64 {
-        if self.cube == Cube::Minute { MINUTE } else { Hour::QUARTER_MILLIS }
+        if self.cube == CubeId::MINUTE { MINUTE } else { Hour::QUARTER_MILLIS }
     }
 
     /// The last border at or before an instant.
@@ -175,7 +204,7 @@ impl Grid<'_> {
     fn valid_until(&self, borders: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
         let start = *borders.first()?;
         let minutes_end = start.plus_millis(MINUTES_KEPT_MS + MINUTE);
-        let too_old = (self.cube == Cube::Minute).then_some(minutes_end);
+        let too_old = (self.cube == CubeId::MINUTE).then_some(minutes_end);
         match self.ask.span {
             Span::Between(..) => too_old,
             Span::Since(_) => too_old.into_iter().chain(self.next(self.floor(now)?)).min(),

@@ -13,12 +13,12 @@ use keyspace::progress::{self, Progress};
 use keyspace::touched::{self, Day, Touched};
 use keyspace::visitor::{Slot, Slots};
 use keyspace::{Malformed, visitor};
-use model::{Generation, Hour, MerchantId, Partition};
+use model::{CubeId, Generation, Hour, MerchantId, Partition};
 use store::Batch;
 
 use crate::fold::MINUTES_KEPT_MS;
 use crate::staging::Encoded;
-use crate::state::{MINUTE, MerchantState, cube_at};
+use crate::state::MerchantState;
 
 /// Which merchant of which partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl Owner {
         visitor::key(self.partition, self.merchant, self.generation, bucket, slot)
     }
 
-    fn cell_key(&self, place: usize, hour: Hour) -> Bytes {
+    fn cell_key(&self, cube: CubeId, hour: Hour) -> Bytes {
         let Self { merchant, generation, partition } = *self;
-        CellKey { merchant, generation, cube: cube_at(place), hour, partition }.encode()
+        CellKey { merchant, generation, cube, hour, partition }.encode()
     }
 
     fn fates_key(&self, hour: Hour) -> Bytes {
@@ -64,8 +64,8 @@ pub fn wanted(owner: &Owner, state: &MerchantState) -> Vec<Bytes> {
         return keys;
     }
     for (hour, held) in &state.hours {
-        let unknown = held.cells.iter().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole);
-        keys.extend(unknown.map(|(place, _)| owner.cell_key(place, *hour)));
+        let unknown = held.cells.iter().filter(|(_, cell)| cell.dirty && !cell.whole);
+        keys.extend(unknown.map(|(cube, _)| owner.cell_key(*cube, *hour)));
     }
     keys.extend(state.fates.iter().filter(|(_, fates)| !fates.whole).map(|(hour, _)| owner.fates_key(*hour)));
     keys.extend(unknown_days(state).into_iter().map(|day| owner.touched_key(day)));
@@ -87,10 +87,8 @@ pub fn complete(
     found: &HashMap<Bytes, Bytes>,
 ) -> Result<(), Malformed> {
     for (hour, of_hour) in &mut state.hours {
-        for (place, held) in
-            of_hour.cells.iter_mut().enumerate().filter(|(_, cell)| cell.dirty && !cell.whole)
-        {
-            if let Some(value) = found.get(&owner.cell_key(place, *hour)) {
+        for (cube, held) in of_hour.cells.iter_mut().filter(|(_, cell)| cell.dirty && !cell.whole) {
+            if let Some(value) = found.get(&owner.cell_key(*cube, *hour)) {
                 let mut whole = Cell::decode(value)?;
                 whole.merge(&held.value);
                 held.value = whole;
@@ -138,10 +136,10 @@ pub fn write(
 
     let mut hours = Vec::new();
     for (hour, of_hour) in &state.hours {
-        for (place, held) in of_hour.cells.iter().enumerate().filter(|(_, cell)| cell.dirty) {
-            batch.put(owner.cell_key(place, *hour), held.value.encode());
+        for (cube, held) in of_hour.cells.iter().filter(|(_, cell)| cell.dirty) {
+            batch.put(owner.cell_key(*cube, *hour), held.value.encode());
         }
-        if of_hour.cells.iter().any(|cell| cell.dirty) {
+        if of_hour.cells.iter().any(|(_, cell)| cell.dirty) {
             hours.push(*hour);
             state.touched.entry(Day::of(*hour)).or_default().touch(*hour, commit);
         }
@@ -180,7 +178,7 @@ fn delete_old_minutes(owner: &Owner, state: &MerchantState, batch: &mut Batch) -
         // are such.
         let changed = |hour: &Hour| state.touched.get(&Day::of(*hour)).is_none_or(|day| day.of(*hour) > 0);
         swept.map(Hour).filter(changed).for_each(|hour| {
-            batch.delete(owner.cell_key(MINUTE, hour));
+            batch.delete(owner.cell_key(CubeId::MINUTE, hour));
         });
     }
     end
@@ -199,7 +197,7 @@ pub fn committed(state: &mut MerchantState, committing: &Committing) {
     state.committed = Some(committing.progress);
     state.dirty = false;
     state.minutes_from = Some(committing.minutes_from);
-    state.hours.values_mut().flat_map(|held| &mut held.cells).for_each(|cell| cell.dirty = false);
+    state.hours.values_mut().flat_map(|held| &mut held.cells).for_each(|(_, cell)| cell.dirty = false);
     state.fates.values_mut().for_each(|fates| fates.dirty = false);
     if committing.with_state {
         state.state_dirty_since = None;
@@ -245,7 +243,7 @@ mod tests {
             state_through: None,
             slots: Slots::default(),
         };
-        let minutes = |hour: u32| OWNER.cell_key(MINUTE, Hour(hour));
+        let minutes = |hour: u32| OWNER.cell_key(CubeId::MINUTE, Hour(hour));
 
         // Nothing is in the store of who has no progress record.
         let mut new = MerchantState::new(None);

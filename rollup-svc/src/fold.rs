@@ -1,32 +1,21 @@
 //! The fold: one batch of the log into what is held of its merchant. A plain function of the state, the batch and the
 //! rules: the same log gives the same cells, now and in any replay.
 
-use aggregate::MoneySum;
-use keyspace::cell::Cell;
+use hashbrown::HashSet;
 use keyspace::fate::Fates;
 use keyspace::record::{BatchEntry, RefusedEntry};
-use keyspace::visitor::{Facts, bucket_of};
-use model::{Currency, EventName, Fate, Hour, Lane, Position, Refusal, Timestamp, stable_hash};
+use keyspace::visitor::{Bucket, Facts, Hit, Transaction, bucket_of};
+use model::{EventName, Fate, Hour, Lane, Position, Refusal, Timestamp, stable_hash};
 use proto::wire::{BatchRef, ContextRef, HitRef, Malformed};
+use smallvec::SmallVec;
 
 use crate::agent::Agents;
 use crate::dedupe::{Arrival, arrive};
-use crate::facts::{self, Values};
-use crate::session::{Start, observe};
-use crate::state::{CUBES, FIRST_DIMENSION, Held, MINUTE, MerchantState, Stage, TOTAL};
-
-/// What a merchant configured that the fold depends on, at one version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// Milliseconds without a hit after which a session is over.
-    pub session_timeout_ms: i64,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { session_timeout_ms: 30 * 60_000 }
-    }
-}
+use crate::facts::{self, Reading, as_duplicate};
+use crate::rulebook::Rulebook;
+use crate::session::{self, Moved};
+use crate::state::{MerchantState, Stage};
+use crate::tally::Tally;
 
 /// Minute cells are kept for this long: the two days that queries may ask for, and an hour so that the oldest minute of
 /// those is always whole.
@@ -40,7 +29,10 @@ pub struct Missing(pub Vec<u8>);
 #[derive(Default)]
 pub struct Folder {
     agents: Agents,
+    shared: Shared,
     unpacked: Vec<u8>,
+    packed: Vec<u8>,
+    row: Vec<u8>,
     fates: Fates,
 }
 
@@ -48,7 +40,7 @@ pub struct Folder {
 struct Arriving<'a> {
     seq: u64,
     skipped: u32,
-    visitor: u64,
+    who: Who,
     content: Content<'a>,
 }
 
@@ -68,7 +60,7 @@ impl Folder {
         entry: &BatchEntry<'_>,
         position: Position,
         read_before: u64,
-        rules: &Rules,
+        rulebook: &Rulebook,
     ) -> Result<(), Missing> {
         let stage = state.stage(position);
         if stage == Stage::Done {
@@ -77,7 +69,7 @@ impl Folder {
         let mut unpacked = std::mem::take(&mut self.unpacked);
         let folded = match open(entry, &mut unpacked) {
             Ok((client, batch, arriving)) => {
-                self.arriving(state, entry, stage, position, read_before, rules, client, &batch, arriving)
+                self.arriving(state, entry, stage, position, read_before, rulebook, client, &batch, arriving)
             }
             // Admission walked these very bytes, so this is a defect or a later version's record: the hits, whose number
             // nobody can tell, stay in the log.
@@ -110,7 +102,7 @@ impl Folder {
         stage: Stage,
         position: Position,
         read_before: u64,
-        rules: &Rules,
+        rulebook: &Rulebook,
         client: u64,
         batch: &BatchRef<'_>,
         arriving: Vec<Arriving<'_>>,
@@ -137,11 +129,36 @@ impl Folder {
                 (_, Arrival::Again) => Fate::Duplicate,
                 (_, Arrival::Forgotten) | (Content::Unreadable, Arrival::First) => Fate::DeadLettered,
                 (Content::Hit(hit, context), Arrival::First) => {
-                    let at = event_time(hit.time_ms, batch.sent_at_ms, entry);
-                    let values = facts::values(hit, context, &data_stream, &mut self.agents);
-                    let when = When { at, received_at: entry.received_at };
-                    count(state, stage, &arriving, client, hit, &values, when, rules);
-                    Fate::Counted
+                    let (version, versioned) = rulebook.at(entry.rules_version);
+                    let reading =
+                        Reading { hit, context, data_stream: &data_stream, version, rules: &versioned.rules };
+                    self.packed.clear();
+                    match facts::read(&reading, &mut self.agents, &mut self.packed) {
+                        Ok(()) => {
+                            let at = event_time(hit.time_ms, batch.sent_at_ms, entry);
+                            let order = order(client, epoch, arriving.seq);
+                            let facts = self.shared.facts(&self.packed);
+                            let Who { actor, visitor, named } = arriving.who;
+                            let new = Hit { at, order, visitor, named, facts };
+                            let timeout_ms = versioned.rules.session_timeout_ms();
+                            let moved = place(state, actor, new, hit, entry.received_at, timeout_ms);
+                            if stage == Stage::Fresh {
+                                let received_at = entry.received_at;
+                                let row = &mut self.row;
+                                moved.iter().for_each(|moved| {
+                                    Tally { state, rulebook, received_at, row }.count(moved);
+                                });
+                            }
+                            Fate::Counted
+                        }
+                        Err(reason) => {
+                            if stage == Stage::Fresh {
+                                state.fates(entry.received_at.hour()).filter(&reason, 1);
+                                self.fates.add(Fate::Filtered, 1);
+                            }
+                            continue;
+                        }
+                    }
                 }
             };
             if stage == Stage::Fresh {
@@ -172,10 +189,21 @@ fn note(state: &mut MerchantState, stage: Stage, position: Position, received_at
     state.dirty |= stage == Stage::Fresh;
 }
 
-/// Buckets of the client and of its visitors that are not held.
+/// Buckets that are needed and not held: those of the client, of its actors, of the transactions of its purchases, and of whose
+/// purchases count for those.
 fn missing(state: &MerchantState, client: u64, arriving: &[Arriving<'_>]) -> Vec<u8> {
-    let mut needed: Vec<_> = arriving.iter().map(|hit| bucket_of(hit.visitor)).collect();
+    let mut needed: Vec<_> = arriving.iter().map(|hit| bucket_of(hit.who.actor)).collect();
     needed.push(bucket_of(client));
+    for transaction in arriving.iter().filter_map(|arriving| match &arriving.content {
+        Content::Hit(hit, _) => transaction_of(hit),
+        Content::Refused(_) | Content::Unreadable => None,
+    }) {
+        needed.push(bucket_of(transaction));
+        let held = state.buckets.get(&bucket_of(transaction));
+        needed.extend(
+            held.and_then(|held| held.bucket.transaction(transaction)).map(|counts| bucket_of(counts.actor)),
+        );
+    }
     needed.retain(|bucket| !state.buckets.contains_key(bucket));
     needed.sort_unstable();
     needed.dedup();
@@ -200,29 +228,58 @@ fn open<'a>(
         // Seqs that the client gave to hits which it never sends lie before this one.
         let skipped = hit.as_ref().map_or(0, |hit| hit.skipped);
         seq = seq.wrapping_add(u64::from(skipped));
-        let (visitor, content) = match (refusal, hit) {
-            (Some((_, reason)), _) => (client, Content::Refused(reason)),
-            (None, Err(_)) => (client, Content::Unreadable),
+        let nobody = Who { actor: client, visitor: client, named: false };
+        let (who, content) = match (refusal, hit) {
+            (Some((_, reason)), _) => (nobody, Content::Refused(reason)),
+            (None, Err(_)) => (nobody, Content::Unreadable),
             (None, Ok(hit)) => {
                 let context = hit.context.over(context);
-                (visitor_hash(&context, client), Content::Hit(hit, context))
+                (Who::of(&context, client), Content::Hit(hit, context))
             }
         };
-        arriving.push(Arriving { seq, skipped, visitor, content });
+        arriving.push(Arriving { seq, skipped, who, content });
         seq = seq.wrapping_add(1);
     }
     Ok((client, batch, arriving))
 }
 
-/// Whom a hit is counted for: the user if known, else the visitor that a server names, else the client.
-fn visitor_hash(context: &ContextRef<'_>, client: u64) -> u64 {
-    // A user whose id is spelled as some client's is still somebody else.
-    const USERS: u64 = 0x0057_5e72_0000_0000;
-    match (context.user_id, context.visitor_id) {
-        ("", "") => client,
-        ("", visitor) => stable_hash(visitor.as_bytes()),
-        (user, _) => stable_hash(user.as_bytes()) ^ USERS,
+/// Whose a hit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Who {
+    /// Whose sessions it is in: the visitor that a server names, else the client.
+    actor: u64,
+    /// Whom it counts for, as far as it says so itself: its user, else the actor.
+    visitor: u64,
+    /// Whether it names a user.
+    named: bool,
+}
+
+impl Who {
+    fn of(context: &ContextRef<'_>, client: u64) -> Self {
+        // A user whose id is spelled as some client's is still somebody else.
+        const USERS: u64 = 0x0057_5e72_0000_0000;
+        let actor = match context.visitor_id {
+            "" => client,
+            visitor => stable_hash(visitor.as_bytes()),
+        };
+        match context.user_id {
+            "" => Self { actor, visitor: actor, named: false },
+            user => Self { actor, visitor: stable_hash(user.as_bytes()) ^ USERS, named: true },
+        }
     }
+}
+
+/// Between hits at the same instant the order is any, as long as it is always the same one; those of a client are in the order of
+/// their seqs.
+fn order(client: u64, epoch: u64, seq: u64) -> u64 {
+    client.wrapping_add(epoch.rotate_left(32)).wrapping_add(seq)
+}
+
+/// What a purchase is known by, if it says so.
+fn transaction_of(hit: &HitRef<'_>) -> Option<u64> {
+    const TRANSACTIONS: u64 = 0x7261_5e72_0000_0000;
+    let is_one = hit.name == EventName::PURCHASE.as_str() && !hit.transaction_id.is_empty();
+    is_one.then(|| stable_hash(hit.transaction_id.as_bytes()) ^ TRANSACTIONS)
 }
 
 fn event_time(time_ms: i64, sent_at_ms: i64, entry: &BatchEntry<'_>) -> Timestamp {
@@ -234,98 +291,65 @@ fn event_time(time_ms: i64, sent_at_ms: i64, entry: &BatchEntry<'_>) -> Timestam
 }
 
 fn arrive_at(state: &mut MerchantState, client: u64, epoch: u64, hit: &Arriving<'_>) -> Arrival {
-    let held = state.buckets.entry(bucket_of(client)).or_default();
-    held.dirty = true;
-    arrive(held.bucket.client(client), epoch, hit.seq, hit.skipped)
+    arrive(bucket(state, client).client(client), epoch, hit.seq, hit.skipped)
 }
 
-#[derive(Clone, Copy)]
-struct When {
-    at: Timestamp,
-    received_at: Timestamp,
-}
-
-impl When {
-    fn has_minute(&self) -> bool {
-        self.received_at.millis_since(self.at) < MINUTES_KEPT_MS
-    }
-}
-
-/// Puts a hit into the sessions of its visitor and into the cells.
-#[expect(clippy::too_many_arguments, reason = "everything that is known of one hit")]
-fn count(
+/// Puts a hit into the sessions of its actor. Of several purchases of one transaction the first one counts: if that is this one,
+/// the one that counted until now is taken back.
+fn place(
     state: &mut MerchantState,
-    stage: Stage,
-    arriving: &Arriving<'_>,
-    client: u64,
+    actor: u64,
+    mut new: Hit,
     hit: &HitRef<'_>,
-    values: &Values<'_>,
-    when: When,
-    rules: &Rules,
-) {
-    let held = state.buckets.entry(bucket_of(arriving.visitor)).or_default();
-    held.dirty = true;
-    let visitor = held.bucket.visitor(arriving.visitor);
-    // Between hits at the same instant the order is any, as long as it is always the same one.
-    let order = client.wrapping_add(arriving.seq);
-    let moved = observe(visitor, when.at, order, rules.session_timeout_ms, || facts::pack(values));
-    if stage != Stage::Fresh {
-        return;
-    }
-    count_hit(state.hour(when.at.hour()), hit, values, arriving.visitor, when);
-    moved.taken.iter().for_each(|start| count_start(state, start, -1, when.received_at));
-    moved.added.iter().for_each(|start| count_start(state, start, 1, when.received_at));
-}
-
-fn count_hit(
-    cells: &mut [Held<Cell>; CUBES],
-    hit: &HitRef<'_>,
-    values: &Values<'_>,
-    visitor: u64,
-    when: When,
-) {
-    let quarter = when.at.quarter();
-    let page_view = hit.name == EventName::PAGE_VIEW.as_str() || hit.name == EventName::SCREEN_VIEW.as_str();
-    let purchase = hit.name == EventName::PURCHASE.as_str();
-    let money = hit.value.map(|value| MoneySum {
-        currency: value.currency.parse().unwrap_or(Currency::NONE),
-        revenue: if purchase { value.micros.into() } else { 0 },
-        value: value.micros.into(),
-    });
-    let mut add = |place: usize, value: &[u8]| {
-        let row = cells[place].change().row(value);
-        row.visitors.insert(visitor, quarter);
-        let slot = row.slot(quarter);
-        slot.counts.hits += 1;
-        slot.counts.page_views += i64::from(page_view);
-        slot.counts.purchases += i64::from(purchase);
-        if let Some(money) = money {
-            slot.money.add(money);
+    received_at: Timestamp,
+    timeout_ms: i64,
+) -> SmallVec<[Moved; 2]> {
+    let mut moved = SmallVec::new();
+    if let Some(transaction) = transaction_of(hit) {
+        let known = bucket(state, transaction).transaction(transaction);
+        let replaced = match known {
+            Some(counts) if new.place() < (counts.at, counts.order) => session::replace(
+                bucket(state, counts.actor).actor(counts.actor),
+                (counts.at, counts.order),
+                as_duplicate,
+            ),
+            _ => None,
+        };
+        if known.is_none() || replaced.is_some() {
+            let counts = Transaction { at: new.at, order: new.order, actor };
+            bucket(state, transaction).set_transaction(transaction, counts);
+        } else {
+            new.facts = as_duplicate(&new.facts);
         }
-    };
-    add(TOTAL, b"");
-    if when.has_minute() {
-        add(MINUTE, &[when.at.minute()]);
+        moved.extend(replaced);
     }
-    for (place, value) in (FIRST_DIMENSION..CUBES).zip(values) {
-        add(place, value.as_bytes());
+    let actor_state = bucket(state, actor).actor(actor);
+    moved.push(session::observe(actor_state, actor, new, received_at.hour(), timeout_ms));
+    moved
+}
+
+/// The bucket of a hash, which changes.
+fn bucket(state: &mut MerchantState, hash: u64) -> &mut Bucket {
+    let held = state.buckets.entry(bucket_of(hash)).or_default();
+    held.dirty = true;
+    &mut held.bucket
+}
+
+/// Facts that were packed, so that hits with the same share them.
+#[derive(Default)]
+struct Shared(HashSet<Facts>);
+
+impl Shared {
+    /// When this many are known, all are forgotten: those who have them keep them.
+    const MOST: usize = 65_536;
+
+    fn facts(&mut self, packed: &[u8]) -> Facts {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.get_or_insert_with(packed, |packed| Facts::new(packed.into())).clone()
     }
 }
 
-/// Adds a session where it began, or takes it back.
-fn count_start(state: &mut MerchantState, start: &Start, sign: i64, received_at: Timestamp) {
-    let when = When { at: start.at, received_at };
-    let cells = state.hour(start.at.hour());
-    let mut add = |place: usize, value: &[u8]| {
-        let counts = &mut cells[place].change().row(value).slot(start.at.quarter()).counts;
-        counts.sessions += sign;
-        counts.new_visitors += sign * i64::from(start.new_visitor);
-    };
-    add(TOTAL, b"");
-    if when.has_minute() {
-        add(MINUTE, &[start.at.minute()]);
-    }
-    for (place, value) in (FIRST_DIMENSION..CUBES).zip(Facts::values(&start.facts)) {
-        add(place, value);
-    }
-}
+#[cfg(test)]
+mod tests;

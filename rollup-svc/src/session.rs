@@ -1,208 +1,167 @@
-//! Sessions as a function of the set of a visitor's hits: a stretch of event time in which no pause is longer than the
-//! timeout. A late hit may begin a session, lengthen one, or join two; whatever the order in which hits arrive, the
-//! sessions are the same.
+//! Sessions as a function of the set of an actor's hits: a stretch of event time in which no pause is longer than the timeout,
+//! and which is cut where it is 24 hours old. A late hit may begin a session, lengthen one, join two or move a cut; whatever
+//! the order in which hits arrive, the sessions are the same, and so is what they count for: what was counted is taken back,
+//! and counted anew.
 
-use keyspace::visitor::{Facts, Session, Visitor};
-use model::Timestamp;
+mod cut;
+mod dropping;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod visit;
 
-/// What the sessions of a visitor count for changed: take back what was, add what is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// No longer so.
-    pub taken: Vec<Start>,
-    /// So from now on.
-    pub added: Vec<Start>,
-}
+use keyspace::visitor::{Actor, Facts, Hit, Session};
+use model::{Hour, Timestamp};
+use smallvec::{SmallVec, smallvec};
 
-/// Where a session counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// When it began.
-    pub at: Timestamp,
-    /// The facts of its first hit.
-    pub facts: Facts,
-    /// Whether the visitor was new with it.
-    pub new_visitor: bool,
-}
+pub use dropping::drop_long_old;
+pub use summary::Summary;
+pub use visit::Visit;
 
-/// Sessions remembered of a visitor: the first, and the latest ones. A hit that is so late that it belongs between begins
+use crate::facts::FactsRef;
+
+/// A session is at most this long.
+pub const LONGEST_MS: i64 = 24 * Hour::MILLIS;
+/// Sessions remembered of an actor: the first, and the latest ones. A hit that is so late that it belongs between begins
 /// a session of its own.
 const REMEMBERED: usize = 64;
 
-/// Takes in a hit of a visitor. `order` decides between hits at the same time; `facts` is called if the hit begins a
-/// session.
-pub fn observe(
-    visitor: &mut Visitor,
-    at: Timestamp,
-    order: u64,
-    timeout_ms: i64,
-    facts: impl FnOnce() -> Facts,
-) -> Moved {
-    let sessions = &mut visitor.sessions;
-    // Sessions that the hit touches: those that end no earlier than a timeout before it and start no later than one after.
-    let from = sessions.partition_point(|s| at.millis_since(s.end) > timeout_ms);
-    let to = sessions.partition_point(|s| s.start.millis_since(at) <= timeout_ms);
-    let touched = &sessions[from..to.max(from)];
-
-    if let [session] = touched
-        && (session.start, session.order) <= (at, order)
-    {
-        let session = &mut sessions[from];
-        session.end = session.end.max(at);
-        return Moved::default();
-    }
-    let first_before = sessions.first().map(start_of_first);
-    let taken: Vec<_> = touched.iter().map(start_of).collect();
-    let joined = join(touched, at, order, facts);
-    let added = vec![start_of(&joined)];
-    if touched.is_empty() {
-        // Most visitors have one session, and there are millions of visitors.
-        sessions.reserve_exact(1);
-    }
-    sessions.splice(from..to.max(from), [joined]);
-    let first_after = sessions.first().map(start_of_first);
-    if sessions.len() > REMEMBERED {
-        sessions.remove(1);
-    }
-    settle(Moved { taken, added }, first_before, first_after)
+/// What the hits and sessions of an actor count for changed: each so many times more, or less.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moved {
+    /// Hits.
+    pub hits: SmallVec<[(Hit, Visit, i64); 1]>,
+    /// Sessions.
+    pub sessions: SmallVec<[(Summary, Visit, i64); 2]>,
 }
 
-fn join(touched: &[Session], at: Timestamp, order: u64, facts: impl FnOnce() -> Facts) -> Session {
-    let end = touched.last().map_or(at, |last| last.end.max(at));
-    match touched.first() {
-        Some(first) if (first.start, first.order) <= (at, order) => Session { end, ..first.clone() },
-        _ => Session { start: at, end, order, facts: facts() },
+/// Takes in a hit of an actor, known by its hash, that was received in this hour.
+pub fn observe(actor: &mut Actor, hash: u64, mut hit: Hit, received: Hour, timeout_ms: i64) -> Moved {
+    actor.sessions.iter_mut().for_each(|session| dropping::drop_if_old(session, received));
+    let place = cut::find(&actor.sessions, hit.at, timeout_ms);
+    if !hit.named {
+        hit.visitor = named_before(&actor.sessions, &hit).unwrap_or(hash);
     }
-}
-
-fn start_of(session: &Session) -> Start {
-    Start { at: session.start, facts: session.facts.clone(), new_visitor: false }
-}
-
-fn start_of_first(session: &Session) -> Start {
-    Start { new_visitor: true, ..start_of(session) }
-}
-
-/// Marks where the visitor is new, and drops what is both taken and added.
-fn settle(mut moved: Moved, before: Option<Start>, after: Option<Start>) -> Moved {
-    if before != after {
-        mark_new(&mut moved.taken, &mut moved.added, before);
-        mark_new(&mut moved.added, &mut moved.taken, after);
+    let moved = if place.is_empty() && place.start == actor.sessions.len() {
+        begin(actor, hit, received)
+    } else if place.len() == 1 && is_plain(&actor.sessions, place.start, &hit, timeout_ms) {
+        join(actor, place.start, hit, received)
     } else {
-        // The first session did not move: it counts for the new visitor as it did.
-        for starts in [&mut moved.taken, &mut moved.added] {
-            for start in starts.iter_mut() {
-                start.new_visitor =
-                    before.as_ref().is_some_and(|first| first.at == start.at && first.facts == start.facts);
-            }
-        }
+        rearrange(actor, |sessions| {
+            cut::insert(sessions, place, hit, received, timeout_ms);
+            name_visitors(sessions, hash);
+        })
+    };
+    actor.sessions.iter_mut().for_each(dropping::drop_if_large);
+    if actor.sessions.len() > REMEMBERED {
+        actor.sessions.remove(1);
     }
-    let same: Vec<_> = moved.taken.iter().filter(|start| moved.added.contains(start)).cloned().collect();
-    moved.taken.retain(|start| !same.contains(start));
-    moved.added.retain(|start| !same.contains(start));
     moved
 }
 
-/// The first session is on this side as a new visitor's; if it is on neither side, it is taken and added again, changed.
-fn mark_new(side: &mut Vec<Start>, other: &mut Vec<Start>, first: Option<Start>) {
-    let Some(first) = first else { return };
-    let plain = Start { new_visitor: false, ..first.clone() };
-    match side.iter_mut().find(|start| **start == plain) {
-        Some(start) => start.new_visitor = true,
-        None => {
-            side.push(first);
-            other.push(plain);
+/// Gives a hit other facts, if it is still held.
+pub fn replace(
+    actor: &mut Actor,
+    place: (Timestamp, u64),
+    other: impl FnOnce(&Facts) -> Facts,
+) -> Option<Moved> {
+    let mut hits = actor.sessions.iter().flat_map(|session| &session.hits);
+    let facts = other(&hits.find(|hit| hit.place() == place)?.facts);
+    Some(rearrange(actor, |sessions| {
+        let mut hits = sessions.iter_mut().flat_map(|session| &mut session.hits);
+        if let Some(hit) = hits.find(|hit| hit.place() == place) {
+            hit.facts = facts;
         }
-    }
+    }))
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
+/// A session that begins after all others: nothing else changes.
+fn begin(actor: &mut Actor, hit: Hit, received: Hour) -> Moved {
+    // Most actors have one session, and there are millions of actors.
+    actor.sessions.reserve_exact(1);
+    actor.sessions.push(Session { hits: vec![hit.clone()], dropped: None, touched: received });
+    let index = actor.sessions.len() - 1;
+    let visit = Visit::of(&actor.sessions, index);
+    let summary = Summary::of(&actor.sessions[index]);
+    Moved { hits: smallvec![(hit, visit.clone(), 1)], sessions: smallvec![(summary, visit, 1)] }
+}
 
-    use expect_test::{Expect, expect};
-    use proptest::prelude::*;
+/// Whether a hit joins a session and changes nothing of the others, nor of what the session's other hits count under.
+fn is_plain(sessions: &[Session], index: usize, hit: &Hit, timeout_ms: i64) -> bool {
+    let session = &sessions[index];
+    let Some(first) = session.hits.first() else { return false };
+    let has_earlier = |is: fn(&Facts) -> bool| {
+        !is(&hit.facts) || session.hits.iter().any(|other| is(&other.facts) && other.place() < hit.place())
+    };
+    let next = session.hits.iter().chain(sessions[index + 1..].iter().flat_map(|later| &later.hits));
+    let next = next.clone().find(|other| other.place() > hit.place());
+    let stands_alone = cut::stands_alone(sessions, index, timeout_ms);
+    let long =
+        session.hits.last().is_some_and(|last| last.at.max(hit.at).millis_since(first.at) >= LONGEST_MS);
+    hit.place() > first.place()
+        && stands_alone
+        && !long
+        && has_earlier(FactsRef::is_lead)
+        && has_earlier(FactsRef::is_page_view)
+        && next.is_none_or(|next| next.named || next.visitor == hit.visitor)
+}
 
-    use super::*;
-
-    const TIMEOUT: i64 = 30;
-
-    fn facts(name: u64) -> Facts {
-        Facts::pack([name.to_string().as_bytes()])
+fn join(actor: &mut Actor, index: usize, hit: Hit, received: Hour) -> Moved {
+    let visit = Visit::of(&actor.sessions, index);
+    let before = Summary::of(&actor.sessions[index]);
+    let session = &mut actor.sessions[index];
+    let at = session.hits.partition_point(|other| other.place() < hit.place());
+    session.hits.insert(at, hit.clone());
+    session.touched = session.touched.max(received);
+    let after = Summary::of(session);
+    let mut sessions = SmallVec::new();
+    if after != before {
+        sessions.push((before, visit.clone(), -1));
+        sessions.push((after, visit.clone(), 1));
     }
+    Moved { hits: smallvec![(hit, visit, 1)], sessions }
+}
 
-    /// Feeds (time, order) in the given order; the result is what has been added and not taken back, by start.
-    fn fold(hits: &[(i64, u64)]) -> BTreeMap<(i64, Vec<u8>), (i64, i64)> {
-        let mut visitor = Visitor::default();
-        let mut counted: BTreeMap<(i64, Vec<u8>), (i64, i64)> = BTreeMap::new();
-        for (at, order) in hits {
-            let moved = observe(&mut visitor, Timestamp(*at), *order, TIMEOUT, || facts(*order));
-            for (starts, sign) in [(moved.taken, -1), (moved.added, 1)] {
-                for start in starts {
-                    let value = start.facts.values().next().unwrap().to_vec();
-                    let cell = counted.entry((start.at.0, value)).or_default();
-                    cell.0 += sign;
-                    cell.1 += sign * i64::from(start.new_visitor);
-                }
+/// Changes the sessions in any way: whatever counts in another way afterwards is taken back and counted anew.
+fn rearrange(actor: &mut Actor, change: impl FnOnce(&mut Vec<Session>)) -> Moved {
+    let before = parts(&actor.sessions);
+    change(&mut actor.sessions);
+    let after = parts(&actor.sessions);
+    let mut moved = Moved::default();
+    for (side, other, times) in [(&before, &after, -1), (&after, &before, 1)] {
+        for part in side.iter().filter(|part| !other.contains(part)) {
+            let (hits, summary, visit) = part;
+            moved.hits.extend(hits.iter().map(|hit| (hit.clone(), visit.clone(), times)));
+            moved.sessions.push((summary.clone(), visit.clone(), times));
+        }
+    }
+    moved
+}
+
+fn parts(sessions: &[Session]) -> Vec<(Vec<Hit>, Summary, Visit)> {
+    let part = |(index, session): (usize, &Session)| {
+        (session.hits.clone(), Summary::of(session), Visit::of(sessions, index))
+    };
+    sessions.iter().enumerate().map(part).collect()
+}
+
+/// Whom the last hit before this one counts for.
+fn named_before(sessions: &[Session], hit: &Hit) -> Option<u64> {
+    let before = sessions.iter().rev().flat_map(|session| session.hits.iter().rev());
+    before.clone().find(|other| other.place() < hit.place()).map(|other| other.visitor)
+}
+
+/// From the hit that names a user on, the hits of an actor count for that user. Where not all hits are held any more, who named
+/// whom cannot be told, and stays as it was.
+fn name_visitors(sessions: &mut [Session], hash: u64) {
+    let mut visitor = hash;
+    for session in sessions {
+        let is_whole = session.dropped.is_none();
+        for hit in &mut session.hits {
+            if is_whole && !hit.named {
+                hit.visitor = visitor;
             }
+            visitor = hit.visitor;
         }
-        counted.retain(|_, counts| *counts != (0, 0));
-        counted
-    }
-
-    /// The definition itself: sort, cut at pauses, the first is the new visitor's.
-    fn reference(hits: &[(i64, u64)]) -> BTreeMap<(i64, Vec<u8>), (i64, i64)> {
-        let mut sorted = hits.to_vec();
-        sorted.sort_unstable();
-        let mut starts = BTreeMap::new();
-        let mut last = None;
-        for (at, order) in sorted {
-            if last.is_none_or(|last| at - last > TIMEOUT) {
-                starts.insert((at, order.to_string().into_bytes()), (1, i64::from(last.is_none())));
-            }
-            last = Some(at);
-        }
-        starts
-    }
-
-    proptest! {
-        #[test]
-        fn any_order_of_arrival_gives_the_sessions_of_the_set(
-            hits in prop::collection::hash_set((0i64..400, 0u64..50), 0..40)
-        ) {
-            // A set comes out of its table in an order that has nothing to do with time.
-            let hits: Vec<_> = hits.into_iter().collect();
-            prop_assert_eq!(fold(&hits), reference(&hits));
-        }
-    }
-
-    fn check(hits: &[(i64, u64)], expected: Expect) {
-        let shown: Vec<_> = fold(hits)
-            .into_iter()
-            .map(|((at, value), (sessions, new))| {
-                format!("{at} by {}: {sessions} new {new}", value.escape_ascii())
-            })
-            .collect();
-        expected.assert_eq(&shown.join("; "));
-    }
-
-    #[test]
-    fn sessions_by_hand() {
-        check(&[(0, 1), (30, 2), (61, 3)], expect!["0 by 1: 1 new 1; 61 by 3: 1 new 0"]);
-        // The late hit at 31 joins both.
-        check(&[(0, 1), (61, 3), (31, 2)], expect!["0 by 1: 1 new 1; 31 by 2: 1 new 0"]);
-        check(&[(0, 1), (60, 3), (30, 2)], expect!["0 by 1: 1 new 1"]);
-        // A late hit before everything takes the new visitor over.
-        check(&[(100, 1), (0, 2)], expect!["0 by 2: 1 new 1; 100 by 1: 1 new 0"]);
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let mut visitor = Visitor::default();
-        for n in 0..1_000 {
-            observe(&mut visitor, Timestamp(n * 100), 0, TIMEOUT, || facts(0));
-        }
-        assert_eq!(visitor.sessions.len(), REMEMBERED);
-        assert_eq!((visitor.sessions[0].start, visitor.sessions[1].start), (Timestamp(0), Timestamp(93_700)));
     }
 }

@@ -6,26 +6,8 @@ use keyspace::cell::Cell;
 use keyspace::fate::Fates;
 use keyspace::progress::Progress;
 use keyspace::touched::{Day, Touched};
-use keyspace::visitor::Bucket;
-use model::{Cube, Dimension, Hour, Position};
-
-/// Cubes, in the order in which an hour holds them.
-pub const CUBES: usize = 2 + Dimension::ALL.len();
-/// Place of the cube without a dimension.
-pub const TOTAL: usize = 0;
-/// Place of the cube of minutes.
-pub const MINUTE: usize = 1;
-/// Place of the cube of the first dimension; the others follow.
-pub const FIRST_DIMENSION: usize = 2;
-
-/// The cube at a place.
-pub fn cube_at(place: usize) -> Cube {
-    match place {
-        TOTAL => Cube::Total,
-        MINUTE => Cube::Minute,
-        place => Cube::By(Dimension::ALL[place - FIRST_DIMENSION]),
-    }
-}
+use keyspace::visitor::{Bucket, Hit};
+use model::{CubeId, Hour, Position};
 
 /// A value that is being changed. Until what the store has is merged in, it is only what came on top.
 #[derive(Clone, Debug, Default)]
@@ -49,10 +31,24 @@ impl<T> Held<T> {
 /// The cells of one hour.
 #[derive(Clone, Debug, Default)]
 pub struct HourCells {
-    /// The cells, by the place of their cube.
-    pub cells: [Held<Cell>; CUBES],
+    /// The cells, in order of their cubes.
+    pub cells: Vec<(CubeId, Held<Cell>)>,
     /// Commits since a hit came.
     idle: u8,
+}
+
+impl HourCells {
+    /// The cell of a cube, made if it is not held.
+    pub fn cell(&mut self, cube: CubeId) -> &mut Held<Cell> {
+        let at = match self.cells.binary_search_by_key(&cube, |(known, _)| *known) {
+            Ok(at) => at,
+            Err(at) => {
+                self.cells.insert(at, (cube, Held::default()));
+                at
+            }
+        };
+        &mut self.cells[at].1
+    }
 }
 
 /// Cells of an hour that no hit came to are held for this many commits more, and then read again when one comes.
@@ -134,10 +130,10 @@ impl MerchantState {
     }
 
     /// The cells of an hour, to be changed.
-    pub fn hour(&mut self, hour: Hour) -> &mut [Held<Cell>; CUBES] {
+    pub fn hour(&mut self, hour: Hour) -> &mut HourCells {
         let held = self.hours.entry(hour).or_default();
         held.idle = 0;
-        &mut held.cells
+        held
     }
 
     /// The fates of an hour of receipt.
@@ -150,7 +146,8 @@ impl MerchantState {
 
     /// How many keys a commit of it would write, roughly.
     pub fn dirty_keys(&self) -> usize {
-        self.hours.values().filter(|held| held.idle == 0).count() * CUBES
+        let changed = self.hours.values().filter(|held| held.idle == 0);
+        changed.map(|held| held.cells.len()).sum()
     }
 
     /// Whether dropping it loses nothing: everything in it is in the store.
@@ -175,10 +172,10 @@ impl MerchantState {
             return;
         }
         self.weighed_hits = self.folded_hits;
-        const CLIENT: usize = 128;
-        const SESSION: usize = 320;
-        let state = |held: &HeldBucket| held.bucket.len() * CLIENT + held.bucket.sessions() * SESSION;
-        let cells = self.hours.values().flat_map(|held| &held.cells).map(|cell| cell.value.heap_bytes());
+        const ACTOR: usize = 192;
+        const HIT: usize = size_of::<Hit>() + 16;
+        let state = |held: &HeldBucket| held.bucket.len() * ACTOR + held.bucket.hits() * HIT;
+        let cells = self.hours.values().flat_map(|held| &held.cells).map(|(_, cell)| cell.value.heap_bytes());
         self.weight =
             size_of::<Self>() + cells.sum::<usize>() + self.buckets.values().map(state).sum::<usize>();
     }

@@ -21,8 +21,9 @@ use tokio::time::Instant;
 use self::load::read;
 pub use self::reins::{Order, Reins};
 use crate::error::{Error, Result};
-use crate::fold::{Folder, Missing, Rules};
+use crate::fold::{Folder, Missing};
 use crate::holding::Holding;
+use crate::rulebook::Rulebook;
 use crate::settings::Settings;
 
 /// Bytes of the log that are read at once.
@@ -207,7 +208,7 @@ impl Worker {
             match entry {
                 Recorded::Refused(refused) => self.folder.refused(state, refused, position),
                 Recorded::Batch(batch) => {
-                    match self.folder.batch(state, batch, position, read_before, &Rules::default()) {
+                    match self.folder.batch(state, batch, position, read_before, &Rulebook::default()) {
                         Ok(()) => self.many_cells |= state.dirty_keys() >= COMMIT_CELLS,
                         Err(Missing(buckets)) => {
                             missing.extend(buckets.into_iter().map(|bucket| (merchant, bucket)));

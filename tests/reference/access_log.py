@@ -11,6 +11,7 @@ REQUEST = re.compile(r'([A-Z]+) (\S.*?)(?: HTTP/\S+)?$')
 PAGES = {'html', 'htm', 'xhtml', 'shtml', 'php', 'asp', 'aspx', 'jsp', 'cgi'}
 FEEDS = {'xml', 'rss', 'atom', 'rdf'}
 SESSION_SECONDS = 30 * 60
+DAY_SECONDS = 24 * 60 * 60
 
 
 def is_page_view(method, target, status):
@@ -61,32 +62,37 @@ def hour(at):
     return at.strftime('%Y-%m-%dT%H:00:00Z')
 
 
-def sessions_of(times):
-    """First instants of the sessions of one visitor, earliest first."""
-    starts, last = [], None
-    for at in sorted(times):
-        if last is None or (at - last).total_seconds() > SESSION_SECONDS:
-            starts.append(at)
-        last = at
-    return starts
+def sessions_of(hits):
+    """The sessions of one visitor, earliest first, each a list of its hits: (instant, line, referrer)."""
+    sessions = []
+    for hit in sorted(hits):
+        pause = sessions and (hit[0] - sessions[-1][-1][0]).total_seconds()
+        length = sessions and (hit[0] - sessions[-1][0][0]).total_seconds()
+        if not sessions or pause > SESSION_SECONDS or length >= DAY_SECONDS:
+            sessions.append([])
+        sessions[-1].append(hit)
+    return sessions
 
 
 def main():
     entries, unreadable = read(sys.argv[1])
     views = [entry for entry in entries if entry[3] and is_page_view(*entry[3], entry[4])]
     hours, pages, hosts = Counter(), Counter(), Counter()
-    visitors, times = defaultdict(set), defaultdict(list)
-    for at, address, agent, (_, target), _, referrer in views:
+    visitors, hits = defaultdict(set), defaultdict(list)
+    for line, (at, address, agent, (_, target), _, referrer) in enumerate(views):
         hours[hour(at)] += 1
         pages[re.split('[?#]', target)[0]] += 1
-        hosts[referrer_host(referrer)] += 1
         visitors[hour(at)].add((address, agent))
-        times[address, agent].append(at)
-    starts = [sessions_of(of_one) for of_one in times.values()]
+        hits[address, agent].append((at, line, referrer))
+    sessions = [sessions_of(of_one) for of_one in hits.values()]
+    starts = [[session[0][0] for session in of_one] for of_one in sessions]
+    for session in (session for of_one in sessions for session in of_one):
+        # All hits of a session came from where its first one did: each has an address.
+        hosts[referrer_host(session[0][2])] += len(session)
     print(json.dumps({
         'readable': len(entries), 'unreadable': unreadable, 'hits': len(views),
         'hits_by_hour': hours, 'hits_by_page': pages, 'hits_by_referrer_host': hosts,
-        'visitors': len(times), 'visitors_by_hour': {at: len(who) for at, who in visitors.items()},
+        'visitors': len(hits), 'visitors_by_hour': {at: len(who) for at, who in visitors.items()},
         'sessions': sum(map(len, starts)), 'sessions_by_hour': Counter(hour(at) for one in starts for at in one),
         'new_visitors_by_hour': Counter(hour(one[0]) for one in starts),
     }))

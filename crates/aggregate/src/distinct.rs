@@ -15,16 +15,32 @@ const EXACT_UNION: usize = 100_000;
 
 const QUARTER_BITS: u64 = 0xf;
 
-/// How many distinct things (by their stable hash) there were in each quarter of an hour: exact while there are few, a
-/// HyperLogLog for each quarter above. Which of the two it is depends on the set alone, not on the order of arrival.
+/// How many distinct things (by their stable hash) there were in each quarter of an hour, and while they are few, how often
+/// each was seen: so that what was seen can be taken back. Above that it is a HyperLogLog for each quarter, which
+/// forgets nothing. Which of the two it is depends on what was seen alone, not on the order of arrival, as long as nothing is
+/// taken back from more things than are counted one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distinct(Repr);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Repr {
-    /// Sorted hashes, whose lowest four bits say in which quarters they were seen.
-    Exact(Vec<u64>),
+    Exact(Seen),
     Sketch(Box<[Option<Hll>; 4]>),
+}
+
+/// How often each thing was seen in each quarter, by hash and quarter. What is taken back before it is merged in is below zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    entries: Vec<Entry>,
+    /// How many different hashes there are.
+    things: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// The hash, whose lowest four bits are the quarter.
+    key: u64,
+    times: i32,
 }
 
 /// A count of distinct things.
@@ -37,13 +53,11 @@ pub struct Estimate {
 }
 
 impl Merge for Distinct {
-    const IDENTITY: Self = Self(Repr::Exact(Vec::new()));
+    const IDENTITY: Self = Self(Repr::Exact(Seen { entries: Vec::new(), things: 0 }));
 
     fn merge(&mut self, other: &Self) {
         match &other.0 {
-            Repr::Exact(seen) => seen.iter().for_each(|entry| {
-                self.insert_entry(*entry);
-            }),
+            Repr::Exact(seen) => seen.entries.iter().for_each(|entry| self.add_entry(*entry)),
             Repr::Sketch(theirs) => {
                 let own = self.sketch();
                 for (own, theirs) in own.iter_mut().zip(theirs.iter()) {
@@ -63,27 +77,17 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Takes in a thing that was seen in a quarter (0 to 3); says whether that changed anything.
-    pub fn insert(&mut self, hash: u64, quarter: usize) -> bool {
-        self.insert_entry((hash & !QUARTER_BITS) | 1 << (quarter & 3))
+    /// A thing was seen so many times in a quarter (0 to 3); or that is taken back, if it is below zero.
+    pub fn add(&mut self, hash: u64, quarter: usize, times: i32) {
+        self.add_entry(Entry { key: (hash & !QUARTER_BITS) | (quarter as u64 & 3), times });
     }
 
-    fn insert_entry(&mut self, entry: u64) -> bool {
+    fn add_entry(&mut self, entry: Entry) {
         match &mut self.0 {
             Repr::Exact(seen) => {
-                match seen.binary_search_by_key(&(entry & !QUARTER_BITS), |e| e & !QUARTER_BITS) {
-                    Ok(at) => {
-                        let before = seen[at];
-                        seen[at] |= entry;
-                        seen[at] != before
-                    }
-                    Err(at) => {
-                        seen.insert(at, entry);
-                        if seen.len() > EXACT {
-                            self.sketch();
-                        }
-                        true
-                    }
+                seen.add(entry);
+                if seen.things as usize > EXACT {
+                    self.sketch();
                 }
             }
             Repr::Sketch(quarters) => insert_sketched(quarters, entry),
@@ -94,7 +98,7 @@ impl Distinct {
     fn sketch(&mut self) -> &mut [Option<Hll>; 4] {
         if let Repr::Exact(seen) = &self.0 {
             let mut quarters = Box::new([const { None }; 4]);
-            for entry in seen {
+            for entry in &seen.entries {
                 insert_sketched(&mut quarters, *entry);
             }
             self.0 = Repr::Sketch(quarters);
@@ -105,21 +109,29 @@ impl Distinct {
         }
     }
 
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, Repr::Exact(seen) if seen.entries.is_empty())
+    }
+
     /// Roughly how many bytes it takes in memory.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
-            Repr::Exact(seen) => seen.capacity() * 8,
+            Repr::Exact(seen) => seen.entries.capacity() * size_of::<Entry>(),
             Repr::Sketch(quarters) => quarters.iter().flatten().count() * REGISTERS,
         }
     }
 
-    /// Appends the number of hashes plus one, then the hashes; or a zero, then which quarters have a sketch, then those.
+    /// Appends the number of things plus one, then each, of which nothing may be missing that was taken back: its hash, whose lowest four bits say in which quarters it was seen, and
+    /// how often in each. Or a zero, then which quarters have a sketch, then those.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Repr::Exact(seen) => {
-                put_varint(out, seen.len() as u64 + 1);
-                for entry in seen {
-                    out.extend_from_slice(&entry.to_be_bytes());
+                put_varint(out, u64::from(seen.things) + 1);
+                for thing in seen.entries.chunk_by(|a, b| a.hash() == b.hash()) {
+                    let quarters = thing.iter().fold(0, |bits, entry| bits | 1 << entry.quarter());
+                    out.extend_from_slice(&(thing[0].hash() | quarters).to_be_bytes());
+                    thing.iter().for_each(|entry| put_varint(out, entry.times.max(0) as u64));
                 }
             }
             Repr::Sketch(quarters) => {
@@ -145,28 +157,76 @@ impl Distinct {
                 Ok(Self(Repr::Sketch(quarters)))
             }
             n if n <= EXACT as u64 + 1 => {
-                let entries = reader.take((n as usize - 1) * 8)?;
-                let seen = entries.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
-                let seen: Vec<u64> = seen.collect();
-                let rising = seen.is_sorted_by(|a, b| a & !QUARTER_BITS < b & !QUARTER_BITS);
-                if !rising || seen.iter().any(|entry| entry & QUARTER_BITS == 0) {
-                    return Err(Malformed::Impossible("hashes that are not in order, or of no quarter"));
-                }
-                Ok(Self(Repr::Exact(seen)))
+                Seen::decode(n as u32 - 1, reader).map(|seen| Self(Repr::Exact(seen)))
             }
             _ => Err(Malformed::Impossible("more hashes than are kept")),
         }
     }
 }
 
-fn insert_sketched(quarters: &mut [Option<Hll>; 4], entry: u64) -> bool {
-    let mut changed = false;
-    for (bit, quarter) in quarters.iter_mut().enumerate() {
-        if entry & 1 << bit != 0 {
-            changed |= quarter.get_or_insert_with(Hll::new).insert(entry & !QUARTER_BITS);
+impl Seen {
+    fn add(&mut self, entry: Entry) {
+        match self.entries.binary_search_by_key(&entry.key, |known| known.key) {
+            Ok(at) => {
+                self.entries[at].times = self.entries[at].times.saturating_add(entry.times);
+                if self.entries[at].times == 0 {
+                    self.entries.remove(at);
+                    self.things -= u32::from(!self.knows(at, entry.hash()));
+                }
+            }
+            Err(_) if entry.times == 0 => {}
+            Err(at) => {
+                self.things += u32::from(!self.knows(at, entry.hash()));
+                if self.entries.is_empty() {
+                    // Most rows have one visitor, and there are millions of rows.
+                    self.entries.reserve_exact(1);
+                }
+                self.entries.insert(at, entry);
+            }
         }
     }
-    changed
+
+    /// Whether an entry beside this place is of the same thing.
+    fn knows(&self, at: usize, hash: u64) -> bool {
+        let is_same = |at: usize| self.entries.get(at).is_some_and(|entry| entry.hash() == hash);
+        is_same(at) || at.checked_sub(1).is_some_and(is_same)
+    }
+
+    fn decode(things: u32, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut seen = Self { entries: Vec::with_capacity(things as usize), things };
+        let mut last = None;
+        for _ in 0..things {
+            let read = u64::from_be_bytes(reader.array()?);
+            let (hash, quarters) = (read & !QUARTER_BITS, read & QUARTER_BITS);
+            if last >= Some(hash) || quarters == 0 {
+                return Err(Malformed::Impossible("hashes that are not in order, or of no quarter"));
+            }
+            last = Some(hash);
+            for quarter in (0..4).filter(|quarter| quarters & 1 << quarter != 0) {
+                let times = i32::try_from(reader.varint()?).ok().filter(|times| *times > 0);
+                let times = times.ok_or(Malformed::Impossible("a thing that was never seen"))?;
+                seen.entries.push(Entry { key: hash | quarter, times });
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Entry {
+    fn hash(self) -> u64 {
+        self.key & !QUARTER_BITS
+    }
+
+    fn quarter(self) -> usize {
+        (self.key & QUARTER_BITS) as usize
+    }
+}
+
+/// A sketch cannot forget: what is taken back stays in it.
+fn insert_sketched(quarters: &mut [Option<Hll>; 4], entry: Entry) {
+    if entry.times > 0 {
+        quarters[entry.quarter()].get_or_insert_with(Hll::new).insert(entry.hash());
+    }
 }
 
 /// The distinct things of many cells together: what a query counts.
@@ -181,10 +241,9 @@ impl Union {
     pub fn add(&mut self, distinct: &Distinct, quarters: Quarters) {
         match &distinct.0 {
             Repr::Exact(seen) => {
-                let wanted = u64::from(quarters.bits());
-                self.exact.extend(
-                    seen.iter().filter(|entry| **entry & wanted != 0).map(|entry| entry & !QUARTER_BITS),
-                );
+                let wanted =
+                    seen.entries.iter().filter(|entry| entry.times > 0 && quarters.has(entry.quarter()));
+                self.exact.extend(wanted.map(|entry| entry.hash()));
                 if self.exact.len() > EXACT_UNION {
                     self.spill();
                 }
@@ -266,7 +325,7 @@ mod tests {
     fn of(things: std::ops::Range<u64>, quarter: usize) -> Distinct {
         let mut distinct = Distinct::IDENTITY;
         things.for_each(|n| {
-            distinct.insert(stable_hash(&n.to_be_bytes()), quarter);
+            distinct.add(stable_hash(&n.to_be_bytes()), quarter, 1);
         });
         distinct
     }
@@ -291,12 +350,41 @@ mod tests {
         fn few_things_are_counted_exactly_in_any_quarters(seen in prop::collection::vec((0u64..200, 0usize..4), 0..400)) {
             let mut distinct = Distinct::IDENTITY;
             for (thing, quarter) in &seen {
-                distinct.insert(stable_hash(&thing.to_be_bytes()), *quarter);
+                distinct.add(stable_hash(&thing.to_be_bytes()), *quarter, 1);
             }
             for quarters in (1..16).map(Quarters::from_bits) {
                 let expected: HashSet<_> = seen.iter().filter(|(_, q)| quarters.has(*q)).map(|(thing, _)| thing).collect();
                 prop_assert_eq!(count(&distinct, quarters), Estimate { count: expected.len() as u64, exact: true });
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_back_leaves_no_trace_whenever_that_is(
+            seen in prop::collection::vec((0u64..20, 0usize..4, 1i32..4), 0..60), rotate: prop::sample::Index
+        ) {
+            // Some are seen and taken back again, in any order.
+            let mut moves: Vec<_> = seen.iter().flat_map(|(thing, quarter, times)| {
+                [(*thing, *quarter, *times), (*thing + 7, *quarter, 1), (*thing + 7, *quarter, -1)]
+            }).collect();
+            if !moves.is_empty() {
+                let at = rotate.index(moves.len());
+                moves.rotate_left(at);
+            }
+            let fold = |moves: &[(u64, usize, i32)]| {
+                let mut distinct = Distinct::IDENTITY;
+                for (thing, quarter, times) in moves {
+                    distinct.add(stable_hash(&thing.to_be_bytes()), *quarter, *times);
+                }
+                distinct
+            };
+            prop_assert_eq!(encode(&fold(&moves)), encode(&fold(&seen)));
+            // The same in two parts, of which one may be below zero.
+            let (a, b) = moves.split_at(moves.len() / 2);
+            let mut merged = fold(a);
+            merged.merge(&fold(b));
+            prop_assert_eq!(encode(&merged), encode(&fold(&seen)));
         }
     }
 
@@ -332,7 +420,7 @@ mod tests {
     fn bytes_are_frozen() {
         assert_eq!(
             encode(&of(0..2, 3)).escape_ascii().to_string(),
-            r"\x03\xc7{:\xbbo\x87\xac\xd8\xf3kJ\x1aD\xf7\x8b\xf8"
+            r"\x03\xc7{:\xbbo\x87\xac\xd8\x01\xf3kJ\x1aD\xf7\x8b\xf8\x01"
         );
         let large = encode(&of(0..100_000, 3));
         assert_eq!((large.len(), stable_hash(&large)), (3_075, 18_346_421_643_457_782_706));

@@ -7,10 +7,12 @@ mod distinct;
 mod hll;
 mod merge;
 mod money;
+mod quantiles;
 mod row;
 
 pub use counts::Counts;
 pub use distinct::{Distinct, Estimate, RELATIVE_ERROR, Union};
 pub use merge::Merge;
 pub use money::{MoneySum, MoneySums};
+pub use quantiles::{Quantiles, VALUE_ERROR};
 pub use row::{Quarters, Row, Slot};

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! key    0x10 │ merchant u64 │ generation u32 │ cube u16 │ hour u32 │ partition u16
-//! value  version 1 │ rows varint │ row…            sorted by value of the dimension
-//! row    value of the dimension (length, bytes) │ slots of the quarters │ visitors       (see aggregate::Row)
+//! value  version 2 │ rows varint │ row…            sorted by value
+//! row    value (length, bytes) │ slots of the quarters │ visitors       (see aggregate::Row)
 //! ```
+//!
+//! The value of a row is that of its dimension; where there are several, each with its length before it.
 
 use std::ops::Range;
 
@@ -12,12 +14,13 @@ use aggregate::codec::{Malformed, Reader, put_bytes, put_varint};
 use aggregate::{Merge, Row};
 use bytes::Bytes;
 use hashbrown::HashMap;
-use model::{Cube, Generation, Hour, MerchantId, Partition};
+use model::{CubeId, Generation, Hour, MerchantId, Partition};
+use smallvec::SmallVec;
 
 use crate::key::{KeyBuilder, part};
 
 pub(crate) const FAMILY: u8 = 0x10;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Which cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +30,7 @@ pub struct CellKey {
     /// Of which set of cells.
     pub generation: Generation,
     /// Broken down by what.
-    pub cube: Cube,
+    pub cube: CubeId,
     /// Of which hour of event time.
     pub hour: Hour,
     /// From the hits of which partition.
@@ -48,19 +51,19 @@ impl CellKey {
         Some(Self {
             merchant: MerchantId(u64::from_be_bytes(part(key, 1)?)),
             generation: Generation(u32::from_be_bytes(part(key, 9)?)),
-            cube: Cube::from_number(u16::from_be_bytes(part(key, 13)?))?,
+            cube: CubeId(u16::from_be_bytes(part(key, 13)?)),
             hour: Hour(u32::from_be_bytes(part(key, 15)?)),
             partition: Partition(u16::from_be_bytes(part(key, 19)?)),
         })
     }
 }
 
-fn hour_prefix(merchant: MerchantId, generation: Generation, cube: Cube, hour: Hour) -> KeyBuilder {
-    KeyBuilder::family(FAMILY).u64(merchant.0).u32(generation.0).u16(cube.number()).u32(hour.0)
+fn hour_prefix(merchant: MerchantId, generation: Generation, cube: CubeId, hour: Hour) -> KeyBuilder {
+    KeyBuilder::family(FAMILY).u64(merchant.0).u32(generation.0).u16(cube.0).u32(hour.0)
 }
 
 /// The cells of all partitions in `hours`, in order of the hours.
-pub fn range(merchant: MerchantId, generation: Generation, cube: Cube, hours: Range<Hour>) -> Range<Bytes> {
+pub fn range(merchant: MerchantId, generation: Generation, cube: CubeId, hours: Range<Hour>) -> Range<Bytes> {
     let at = |hour| hour_prefix(merchant, generation, cube, hour).build();
     at(hours.start)..at(hours.end)
 }
@@ -88,6 +91,14 @@ impl Cell {
         self.rows.iter().map(|(value, row)| (&**value, row))
     }
 
+    /// Forgets a row of which nothing is left, so that it takes no room. Where room has run out all rows stay: what was summed
+    /// up in [`OTHER`] must be found there again.
+    pub fn forget_if_empty(&mut self, value: &[u8]) {
+        if !self.rows.contains_key(OTHER) && self.rows.get(value).is_some_and(Row::is_empty) {
+            self.rows.remove(value);
+        }
+    }
+
     /// Makes this the cell of both. The order matters only beyond [`MAX_ROWS`], to which values get a row.
     pub fn merge(&mut self, other: &Self) {
         // In order, so that the same cells merge to the same bytes.
@@ -101,8 +112,10 @@ impl Cell {
         self.rows().map(|(value, row)| value.len() + size_of::<(Box<[u8]>, Row)>() + row.heap_bytes()).sum()
     }
 
+    /// Rows in which something is left: those that were taken back whole are as if they had never been.
     fn sorted(&self) -> Vec<(&[u8], &Row)> {
-        let mut rows: Vec<_> = self.rows().collect();
+        let full = self.rows.contains_key(OTHER);
+        let mut rows: Vec<_> = self.rows().filter(|(_, row)| full || !row.is_empty()).collect();
         rows.sort_unstable_by_key(|(value, _)| *value);
         rows
     }
@@ -111,8 +124,9 @@ impl Cell {
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(16 + self.rows.len() * 40);
         out.push(VERSION);
-        put_varint(&mut out, self.rows.len() as u64);
-        for (value, row) in self.sorted() {
+        let rows = self.sorted();
+        put_varint(&mut out, rows.len() as u64);
+        for (value, row) in rows {
             put_bytes(&mut out, value);
             row.encode(&mut out);
         }
@@ -130,6 +144,21 @@ impl Cell {
     }
 }
 
+/// Appends the value of a row of several dimensions.
+pub fn put_values<'v>(values: impl IntoIterator<Item = &'v [u8]>, out: &mut Vec<u8>) {
+    values.into_iter().for_each(|value| put_bytes(out, value));
+}
+
+/// The values of a row of so many dimensions; none if it is the row [`OTHER`], or not of so many.
+pub fn values(row: &[u8], dimensions: usize) -> Option<SmallVec<[&[u8]; 3]>> {
+    if dimensions == 1 {
+        return (row != OTHER).then(|| SmallVec::from_slice(&[row]));
+    }
+    let mut reader = Reader::new(row);
+    let values: SmallVec<_> = (0..dimensions).map_while(|_| reader.bytes().ok()).collect();
+    (values.len() == dimensions && reader.is_empty()).then_some(values)
+}
+
 /// The rows of a persisted cell, sorted by value, without building the cell.
 pub fn read_rows(value: &[u8]) -> Result<impl Iterator<Item = Result<(&[u8], Row), Malformed>>, Malformed> {
     let mut reader = Reader::new(value);
@@ -144,7 +173,7 @@ pub fn read_rows(value: &[u8]) -> Result<impl Iterator<Item = Result<(&[u8], Row
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use model::Dimension;
+    use model::Count;
     use proptest::prelude::*;
 
     use super::*;
@@ -153,17 +182,17 @@ mod tests {
         let mut cell = Cell::default();
         for (value, quarter, visitor) in hits {
             let row = cell.row(value.as_bytes());
-            row.slot(*quarter).counts.hits += 1;
-            row.visitors.insert(*visitor << 4, *quarter);
+            row.slot(*quarter).counts.add(Count::Hits, 1);
+            row.visitors.add(*visitor << 4, *quarter, 1);
         }
         cell
     }
 
     fn key() -> impl Strategy<Value = CellKey> {
-        (1u64.., 1u32.., 0usize..14, any::<u32>(), any::<u16>()).prop_map(|(m, g, c, h, p)| CellKey {
+        (1u64.., 1u32.., any::<u16>(), any::<u32>(), any::<u16>()).prop_map(|(m, g, c, h, p)| CellKey {
             merchant: MerchantId(m),
             generation: Generation(g),
-            cube: Cube::all().nth(c).unwrap_or(Cube::Total),
+            cube: CubeId(c),
             hour: Hour(h),
             partition: Partition(p),
         })
@@ -172,7 +201,7 @@ mod tests {
     proptest! {
         #[test]
         fn keys_sort_by_merchant_generation_cube_and_hour(a in key(), b in key()) {
-            let order = |k: &CellKey| (k.merchant, k.generation, k.cube.number(), k.hour, k.partition);
+            let order = |k: &CellKey| (k.merchant, k.generation, k.cube, k.hour, k.partition);
             prop_assert_eq!(a.encode().cmp(&b.encode()), order(&a).cmp(&order(&b)));
             prop_assert_eq!(CellKey::decode(&a.encode()), Some(a));
         }
@@ -190,7 +219,7 @@ mod tests {
         let cell = cell(&[("/a", 0, 1), ("/b", 3, 1), ("/a", 0, 2)]);
         let bytes = cell.encode();
         assert_eq!(Cell::decode(&bytes), Ok(cell));
-        expect![[r"\x01\x02\x02/a\x01\x01\x04\x03\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\x00!\x02/b\x08\x01\x02\x02\x00\x00\x00\x00\x00\x00\x00\x18"]]
+        expect![[r#"\x02\x02\x02/a\x01\x01\x04\x03\x00\x00\x00\x00\x00\x00\x00\x11\x01\x00\x00\x00\x00\x00\x00\x00!\x01\x02/b\x08\x01\x02\x02\x00\x00\x00\x00\x00\x00\x00\x18\x01"#]]
             .assert_eq(&bytes.escape_ascii().to_string());
     }
 
@@ -203,20 +232,37 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_were_taken_back_leave_no_trace() {
+        let mut moved = cell(&[("/a", 0, 1), ("/b", 3, 1)]);
+        let row = moved.row(b"/b");
+        row.slot(3).counts.add(Count::Hits, -1);
+        row.visitors.add(1 << 4, 3, -1);
+        assert_eq!(moved.encode(), cell(&[("/a", 0, 1)]).encode());
+    }
+
+    #[test]
+    fn a_row_of_several_dimensions_has_their_values() {
+        let mut row = Vec::new();
+        put_values([&b"google"[..], b"", b"spring"], &mut row);
+        assert_eq!(values(&row, 3).unwrap()[..], [&b"google"[..], b"", b"spring"]);
+        assert_eq!((values(&row, 2), values(OTHER, 1), values(OTHER, 2)), (None, None, None));
+        assert_eq!(values(b"/a", 1).unwrap()[..], [b"/a"]);
+    }
+
+    #[test]
     fn values_beyond_the_cap_are_summed_up_and_none_is_lost() {
         let mut cell = Cell::default();
         for n in 0..MAX_ROWS + 50 {
-            cell.row(format!("/{n}").as_bytes()).slot(0).counts.hits += 1;
+            cell.row(format!("/{n}").as_bytes()).slot(0).counts.add(Count::Hits, 1);
         }
         assert_eq!(cell.rows().count(), MAX_ROWS + 1);
-        assert_eq!(cell.row(OTHER).slot(0).counts.hits, 50);
-        assert_eq!(cell.row(b"/3").slot(0).counts.hits, 1);
+        assert_eq!(cell.row(OTHER).slot(0).counts.get(Count::Hits), 50);
+        assert_eq!(cell.row(b"/3").slot(0).counts.get(Count::Hits), 1);
     }
 
     #[test]
     fn an_unknown_version_is_refused_by_name() {
         let refused = Cell::decode(&[9, 0]).unwrap_err().to_string();
         assert_eq!(refused, "version of a cell 9 is not known");
-        assert_eq!(Cube::By(Dimension::Page).number(), 16, "the cube's number is in every key");
     }
 }

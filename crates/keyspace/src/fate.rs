@@ -2,20 +2,22 @@
 //!
 //! ```text
 //! key    0x14 │ merchant u64 │ generation u32 │ hour u32 │ partition u16
-//! value  version 1 │ fates: n, n × varint │ refusals: n, n × varint        in the order of the enums
+//! value  version 2 │ fates: n, n × varint │ refusals: n, n × varint        in the order of the enums
+//!                  │ filtered: n, n × (reason, varint)                     in the order of the reasons
 //! ```
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use aggregate::Merge;
-use aggregate::codec::{Malformed, Reader, put_varint};
+use aggregate::codec::{Malformed, Reader, put_bytes, put_varint};
 use bytes::Bytes;
 use model::{Fate, Generation, Hour, MerchantId, Partition, Refusal};
 
 use crate::key::{KeyBuilder, part};
 
 pub(crate) const FAMILY: u8 = 0x14;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The key of an hour's fates in a partition.
 pub fn key(merchant: MerchantId, generation: Generation, hour: Hour, partition: Partition) -> Bytes {
@@ -36,19 +38,24 @@ fn prefix(merchant: MerchantId, generation: Generation) -> KeyBuilder {
     KeyBuilder::family(FAMILY).u64(merchant.0).u32(generation.0)
 }
 
-/// How many hits had each fate, and how many were refused for each reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How many hits had each fate, and how many were refused, or filtered, for each reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fates {
     fates: [u64; Fate::ALL.len()],
     refusals: [u64; Refusal::ALL.len()],
+    filtered: BTreeMap<Box<str>, u64>,
 }
 
 impl Merge for Fates {
-    const IDENTITY: Self = Self { fates: [0; Fate::ALL.len()], refusals: [0; Refusal::ALL.len()] };
+    const IDENTITY: Self =
+        Self { fates: [0; Fate::ALL.len()], refusals: [0; Refusal::ALL.len()], filtered: BTreeMap::new() };
 
     fn merge(&mut self, other: &Self) {
         self.fates.iter_mut().zip(other.fates).for_each(|(own, n)| *own += n);
         self.refusals.iter_mut().zip(other.refusals).for_each(|(own, n)| *own += n);
+        for (reason, n) in &other.filtered {
+            *self.filtered.entry(reason.clone()).or_insert(0) += n;
+        }
     }
 }
 
@@ -56,6 +63,17 @@ impl Fates {
     /// Counts accepted hits that ended this way.
     pub fn add(&mut self, fate: Fate, hits: u64) {
         self.fates[fate as usize] += hits;
+    }
+
+    /// Counts accepted hits that a rule keeps out of the cells.
+    pub fn filter(&mut self, reason: &str, hits: u64) {
+        self.add(Fate::Filtered, hits);
+        match self.filtered.get_mut(reason) {
+            Some(n) => *n += hits,
+            None => {
+                self.filtered.insert(reason.into(), hits);
+            }
+        }
     }
 
     /// Counts hits that were refused at admission.
@@ -66,6 +84,11 @@ impl Fates {
     /// How many ended this way.
     pub fn of(&self, fate: Fate) -> u64 {
         self.fates[fate as usize]
+    }
+
+    /// How many were filtered for each reason, in the order of the reasons.
+    pub fn filtered(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.filtered.iter().map(|(reason, n)| (&**reason, *n))
     }
 
     /// How many were refused for this reason.
@@ -84,6 +107,11 @@ impl Fates {
         for counts in [&self.fates[..], &self.refusals[..]] {
             put_varint(&mut out, counts.len() as u64);
             counts.iter().for_each(|n| put_varint(&mut out, *n));
+        }
+        put_varint(&mut out, self.filtered.len() as u64);
+        for (reason, n) in &self.filtered {
+            put_bytes(&mut out, reason.as_bytes());
+            put_varint(&mut out, *n);
         }
         out.into()
     }
@@ -106,6 +134,12 @@ impl Fates {
                 *n = reader.varint()?;
             }
         }
+        for _ in 0..reader.count()? {
+            let reason = str::from_utf8(reader.bytes()?)
+                .map_err(|_| Malformed::Impossible("a reason that is no text"))?;
+            let n = reader.varint()?;
+            *all.filtered.entry(reason.into()).or_insert(0) += n;
+        }
         reader.end()?;
         Ok(all)
     }
@@ -121,18 +155,20 @@ mod tests {
         fates.add(Fate::Counted, 70_000);
         fates.add(Fate::DeadLettered, 2);
         fates.refuse(Refusal::OverQuota, 9);
+        fates.filter("bot", 3);
         let mut twice = Fates::decode(&fates.encode()).unwrap();
         assert_eq!(twice, fates);
         twice.merge(&fates);
         assert_eq!(
             (twice.accepted(), twice.of(Fate::DeadLettered), twice.refused(Refusal::OverQuota)),
-            (140_004, 4, 18)
+            (140_010, 4, 18)
         );
+        assert_eq!((twice.filtered().collect::<Vec<_>>(), twice.of(Fate::Filtered)), (vec![("bot", 6)], 6));
     }
 
     #[test]
     fn a_value_from_before_a_reason_was_added_still_reads() {
-        let old = [VERSION, 4, 1, 0, 0, 0, 1, 5];
+        let old = [VERSION, 4, 1, 0, 0, 0, 1, 5, 0];
         let fates = Fates::decode(&old).unwrap();
         assert_eq!((fates.of(Fate::Counted), fates.refused(Refusal::Malformed)), (1, 5));
     }

@@ -61,7 +61,7 @@ pub fn before(
 
 #[cfg(test)]
 mod tests {
-    use model::{Cube, Hour};
+    use model::{CubeId, Hour};
     use proptest::prelude::*;
 
     use super::*;
@@ -74,7 +74,7 @@ mod tests {
         let (merchant, generation, partition) = (MerchantId(m), Generation(g), Partition(p));
         let hour = Hour(h);
         [
-            CellKey { merchant, generation, cube: Cube::Total, hour, partition }.encode(),
+            CellKey { merchant, generation, cube: CubeId::TOTAL, hour, partition }.encode(),
             touched::key(merchant, generation, Day::of(hour), partition),
             progress::key(merchant, generation, partition),
             visitor::key(partition, merchant, generation, bucket, Slot::First),

@@ -52,11 +52,13 @@ pub enum Refusal {
     BadText = 8,
     /// The merchant's quota of hits was used up.
     OverQuota = 9,
+    /// An item without id and name, or with a text, a price or a quantity beyond its limit; or too many items.
+    BadItem = 10,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::TooLarge,
         Self::BadName,
@@ -66,6 +68,7 @@ impl Refusal {
         Self::InFuture,
         Self::BadText,
         Self::OverQuota,
+        Self::BadItem,
     ];
 
     /// The name in audits, metrics and refusals.
@@ -80,6 +83,7 @@ impl Refusal {
             Self::InFuture => "in_future",
             Self::BadText => "bad_text",
             Self::OverQuota => "over_quota",
+            Self::BadItem => "bad_item",
         }
     }
 

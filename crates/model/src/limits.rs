@@ -17,6 +17,12 @@ pub const PARAMS: usize = 50;
 pub const PARAM_NAME_BYTES: usize = 40;
 /// Bytes of a text parameter's value.
 pub const PARAM_VALUE_BYTES: usize = 2_000;
+/// Items of one hit.
+pub const ITEMS: usize = 200;
+/// Bytes of an item's id, name, brand, category or variant.
+pub const ITEM_TEXT_BYTES: usize = 100;
+/// How many of one item a hit may be about.
+pub const ITEM_QUANTITY: u32 = 1_000_000;
 /// Bytes of a URL, a referrer, a title or a user agent.
 pub const TEXT_BYTES: usize = 2_048;
 /// Bytes of a client id, a visitor id, a user id or a transaction id.

@@ -1,5 +1,5 @@
 use model::{Currency, EventName, Invalid, Lane, Refusal, Timestamp, limits};
-use proto::wire::{HitRef, Malformed, MoneyRef, ParamRef, ParamValue};
+use proto::wire::{HitRef, ItemRef, Malformed, MoneyRef, ParamRef, ParamValue};
 
 use super::context::{self, check_id, check_text};
 use super::{Fault, at_most};
@@ -41,6 +41,7 @@ pub(super) fn check(
         check_money(value)?;
     }
     check_params(&hit)?;
+    check_items(&hit)?;
     check_time(hit.time_ms, times)
 }
 
@@ -84,6 +85,48 @@ fn check_param(param: &ParamRef<'_>) -> Result<(), Invalid> {
         }
         ParamValue::None | ParamValue::Text(_) | ParamValue::Integer(_) | ParamValue::Number(_) => Ok(()),
     }
+}
+
+fn check_items(hit: &HitRef<'_>) -> Result<(), Fault> {
+    let mut count = 0;
+    for item in hit.items() {
+        check_item(&item?)?;
+        count += 1;
+    }
+    if count > limits::ITEMS {
+        let fault = Invalid::new("number of items", count.to_string(), at_most(limits::ITEMS));
+        return Err(Fault::new(Refusal::BadItem, fault));
+    }
+    Ok(())
+}
+
+fn check_item(item: &ItemRef<'_>) -> Result<(), Fault> {
+    let bad = |fault: Invalid| Fault::new(Refusal::BadItem, fault);
+    for text in [item.id, item.name, item.brand, item.category, item.variant] {
+        if text.len() > limits::ITEM_TEXT_BYTES {
+            let allowed = format!("{} bytes", at_most(limits::ITEM_TEXT_BYTES));
+            return Err(bad(Invalid::new("text of an item", text, allowed)));
+        }
+    }
+    if item.id.is_empty() && item.name.is_empty() {
+        return Err(bad(Invalid::new("item", "", "one with an id or a name")));
+    }
+    for micros in [item.price_micros, item.discount_micros] {
+        if micros < 0 || micros.unsigned_abs() > MAX_MICROS {
+            let fault =
+                Invalid::new("money of an item in micros", micros.to_string(), format!("0 to {MAX_MICROS}"));
+            return Err(bad(fault));
+        }
+    }
+    if item.quantity > limits::ITEM_QUANTITY {
+        let quantity = item.quantity.to_string();
+        return Err(bad(Invalid::new(
+            "quantity of an item",
+            quantity,
+            format!("at most {}", limits::ITEM_QUANTITY),
+        )));
+    }
+    Ok(())
 }
 
 fn check_time(time_ms: i64, times: &Times) -> Result<(), Fault> {

@@ -37,6 +37,37 @@ pub struct Hit {
     /// hit's own seq is the one after these.
     #[prost(uint32, tag = "11")]
     pub skipped: u32,
+    /// The items of a shop that it is about, at most 200: what was viewed, put into the cart, bought or refunded.
+    #[prost(message, repeated, tag = "12")]
+    pub items: ::prost::alloc::vec::Vec<HitItem>,
+}
+/// An item of a shop.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HitItem {
+    /// Its id in the shop, at most 100 bytes.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its name, at most 100 bytes.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Its brand, at most 100 bytes.
+    #[prost(string, tag = "3")]
+    pub brand: ::prost::alloc::string::String,
+    /// Its category, at most 100 bytes.
+    #[prost(string, tag = "4")]
+    pub category: ::prost::alloc::string::String,
+    /// Its variant, at most 100 bytes.
+    #[prost(string, tag = "5")]
+    pub variant: ::prost::alloc::string::String,
+    /// What one of them costs, in millionths of the unit of the hit's currency, after the discount.
+    #[prost(int64, tag = "6")]
+    pub price_micros: i64,
+    /// How many; 0 is 1, at most 1,000,000.
+    #[prost(uint32, tag = "7")]
+    pub quantity: u32,
+    /// What was taken off the price of one, in millionths.
+    #[prost(int64, tag = "8")]
+    pub discount_micros: i64,
 }
 /// A named value of a hit.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -431,6 +462,8 @@ pub enum RefusalReason {
     BadText = 8,
     /// The merchant's quota was used up.
     OverQuota = 9,
+    /// An item without id and name, or with a text, a price or a quantity beyond its limit; or too many items.
+    BadItem = 10,
 }
 impl RefusalReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -449,6 +482,7 @@ impl RefusalReason {
             Self::InFuture => "REFUSAL_REASON_IN_FUTURE",
             Self::BadText => "REFUSAL_REASON_BAD_TEXT",
             Self::OverQuota => "REFUSAL_REASON_OVER_QUOTA",
+            Self::BadItem => "REFUSAL_REASON_BAD_ITEM",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -464,6 +498,7 @@ impl RefusalReason {
             "REFUSAL_REASON_IN_FUTURE" => Some(Self::InFuture),
             "REFUSAL_REASON_BAD_TEXT" => Some(Self::BadText),
             "REFUSAL_REASON_OVER_QUOTA" => Some(Self::OverQuota),
+            "REFUSAL_REASON_BAD_ITEM" => Some(Self::BadItem),
             _ => None,
         }
     }
@@ -1202,7 +1237,8 @@ pub struct AuditHour {
 /// How many hits were refused for one reason.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RefusedCount {
-    /// The reason: malformed, too_large, bad_name, bad_param, bad_money, too_old, in_future, bad_text, over_quota.
+    /// The reason: malformed, too_large, bad_name, bad_param, bad_money, too_old, in_future, bad_text, over_quota,
+    /// bad_item.
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
     /// How many.

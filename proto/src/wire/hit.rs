@@ -58,10 +58,32 @@ pub enum ParamValue<'a> {
     Number(f64),
 }
 
+/// A `HitItem`, borrowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ItemRef<'a> {
+    /// Its id in the shop.
+    pub id: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its brand.
+    pub brand: &'a str,
+    /// Its category.
+    pub category: &'a str,
+    /// Its variant.
+    pub variant: &'a str,
+    /// What one of them costs, in millionths.
+    pub price_micros: i64,
+    /// How many; 0 is 1.
+    pub quantity: u32,
+    /// What was taken off the price of one, in millionths.
+    pub discount_micros: i64,
+}
+
 const PARAMS: u32 = 9;
+const ITEMS: u32 = 12;
 
 impl<'a> HitRef<'a> {
-    /// Reads an encoded `Hit`, all but its parameters.
+    /// Reads an encoded `Hit`, all but its parameters and items.
     pub fn parse(encoded: &'a [u8]) -> Result<Self, Malformed> {
         let mut hit = Self { encoded, ..Self::default() };
         for field in Fields::of(encoded) {
@@ -85,8 +107,18 @@ impl<'a> HitRef<'a> {
 
     /// Its parameters.
     pub fn params(&self) -> impl Iterator<Item = Result<ParamRef<'a>, Malformed>> + use<'a> {
-        let is_param = |field: &Result<Field<'a>, Malformed>| !matches!(field, Ok(f) if f.number != PARAMS);
-        Fields::of(self.encoded).filter(is_param).map(|field| ParamRef::parse(field?.bytes()?))
+        self.messages(PARAMS).map(|message| ParamRef::parse(message?))
+    }
+
+    /// Its items.
+    pub fn items(&self) -> impl Iterator<Item = Result<ItemRef<'a>, Malformed>> + use<'a> {
+        self.messages(ITEMS).map(|message| ItemRef::parse(message?))
+    }
+
+    fn messages(&self, number: u32) -> impl Iterator<Item = Result<&'a [u8], Malformed>> + use<'a> {
+        let is_one =
+            move |field: &Result<Field<'a>, Malformed>| !matches!(field, Ok(f) if f.number != number);
+        Fields::of(self.encoded).filter(is_one).map(|field| field?.bytes())
     }
 }
 
@@ -101,6 +133,27 @@ impl<'a> MoneyRef<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl<'a> ItemRef<'a> {
+    fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut item = Self::default();
+        for field in Fields::of(message) {
+            let field = field?;
+            match field.number {
+                1 => item.id = field.text()?,
+                2 => item.name = field.text()?,
+                3 => item.brand = field.text()?,
+                4 => item.category = field.text()?,
+                5 => item.variant = field.text()?,
+                6 => item.price_micros = field.int64()?,
+                7 => item.quantity = field.uint32()?,
+                8 => item.discount_micros = field.int64()?,
+                _ => {}
+            }
+        }
+        Ok(item)
     }
 }
 

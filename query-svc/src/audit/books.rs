@@ -80,7 +80,7 @@ pub fn compare(
     let (mut balanced, mut lines) = (true, Vec::with_capacity(hours.len()));
     for hour in hours {
         let page = books.hours.get(hour).cloned().unwrap_or_default();
-        let fates = fates.get(hour).copied().unwrap_or(Fates::IDENTITY);
+        let fates = fates.get(hour).cloned().unwrap_or(Fates::IDENTITY);
         let refused = |reason: &Refusal| page.refused.get(reason).copied().unwrap_or(0);
         balanced &= page.accepted == fates.accepted();
         balanced &= Refusal::ALL.iter().all(|reason| refused(reason) == fates.refused(*reason));

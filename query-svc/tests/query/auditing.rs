@@ -6,7 +6,7 @@ use keyspace::fate::{self, Fates};
 use keyspace::progress::{self, Progress};
 use keyspace::record::{BatchEntry, RecordBuilder, RefusedEntry, RefusedHits};
 use model::{
-    Cube, DataStreamId, Fate, Generation, Hour, Lane, MerchantId, Partition, Position, Refusal, Timestamp,
+    CubeId, DataStreamId, Fate, Generation, Hour, Lane, MerchantId, Partition, Position, Refusal, Timestamp,
 };
 use prost::Message;
 use proto::v1;
@@ -63,8 +63,8 @@ async fn folded(world: &World, partition: u16, through: Position, fates: &[(Hour
 /// The cells of a partition hold so many hits.
 async fn in_cells(world: &World, partition: Partition, hits: u64) {
     let mut cell = Cell::default();
-    cell.row(b"").slot(0).counts.hits = hits as i64;
-    let (generation, cube, hour) = (Generation::FIRST, Cube::Total, NOW.hour());
+    cell.row(b"").slot(0).counts.add(model::Count::Hits, hits as i64);
+    let (generation, cube, hour) = (Generation::FIRST, CubeId::TOTAL, NOW.hour());
     let key = CellKey { merchant: MERCHANT, generation, cube, hour, partition };
     let mut batch = Batch::default();
     batch.put(key.encode(), cell.encode());
@@ -145,7 +145,7 @@ fn a_lost_hit_a_hit_too_many_and_a_refusal_too_many_are_found() {
             fates(&[(Fate::DeadLettered, 2)], &[(Refusal::TooOld, 2)]),
         ] {
             let world = two_hours().await;
-            folded(&world, 2, Position::START, &[(NOW.hour(), wrong)]).await;
+            folded(&world, 2, Position::START, &[(NOW.hour(), wrong.clone())]).await;
             assert!(!world.query.audit(MERCHANT).await.unwrap().balanced, "{wrong:?}");
         }
     });

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use aggregate::{Counts, Merge, MoneySum};
 use catalog::{Catalog, Item};
 use clock::Clock;
 use host::{Change, Feed, FeedEvent, Platform};
@@ -11,7 +10,7 @@ use keyspace::cell::{Cell, CellKey};
 use keyspace::checkpoint::{self, Checkpoint};
 use keyspace::progress::{self, Progress};
 use keyspace::touched::{self, Day, Touched};
-use model::{Cube, Dimension, Generation, Hour, MerchantId, Partition, Position, Role, Timestamp};
+use model::{Count, CubeId, Generation, Hour, MerchantId, MoneyKind, Partition, Position, Role, Timestamp};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use query_svc::{Query, Settings};
@@ -132,10 +131,10 @@ impl Written {
         for hit in hits {
             let hour = hit.at.hour();
             let cubes = [
-                (Cube::Total, vec![]),
-                (Cube::By(Dimension::Page), hit.page.as_bytes().to_vec()),
-                (Cube::By(Dimension::DataStream), (hit.partition % 2 + 1).to_string().into_bytes()),
-                (Cube::Minute, vec![hit.at.minute()]),
+                (CubeId::TOTAL, vec![]),
+                (CubeId(2), hit.page.as_bytes().to_vec()),
+                (CubeId(12), (hit.partition % 2 + 1).to_string().into_bytes()),
+                (CubeId::MINUTE, vec![hit.at.minute()]),
             ];
             for (cube, value) in cubes {
                 let key =
@@ -165,18 +164,16 @@ impl Written {
 fn count(cell: &mut Cell, value: &[u8], hit: &Hit) {
     let quarter = hit.at.quarter();
     let row = cell.row(value);
-    row.visitors.insert(visitor_hash(hit.visitor), quarter);
+    row.visitors.add(visitor_hash(hit.visitor), quarter, 1);
     let purchase = hit.money.is_some_and(|(.., purchase)| purchase);
     let slot = row.slot(quarter);
-    slot.counts.merge(&Counts {
-        hits: 1,
-        page_views: hit.view.into(),
-        purchases: purchase.into(),
-        ..Counts::IDENTITY
-    });
+    slot.counts.add(Count::Hits, 1);
+    slot.counts.add(Count::PageViews, hit.view.into());
+    slot.counts.add(Count::Purchases, purchase.into());
     if let Some((currency, micros, purchase)) = hit.money {
-        let revenue = if purchase { micros.into() } else { 0 };
-        slot.money.add(MoneySum { currency: currency.parse().unwrap(), revenue, value: micros.into() });
+        let currency = currency.parse().unwrap();
+        slot.money.add(currency, MoneyKind::Revenue, if purchase { micros.into() } else { 0 });
+        slot.money.add(currency, MoneyKind::Value, micros.into());
     }
 }
 

@@ -6,6 +6,7 @@ use model::MerchantId;
 
 use super::Worker;
 use crate::error::Result;
+use crate::session::drop_long_old;
 use crate::staging::{self, Encoded};
 
 impl Worker {
@@ -30,7 +31,11 @@ impl Worker {
         let mut encoded = Encoded::default();
         let mut bytes = 0;
         for bucket in changed {
-            let value = self.holding.merchants[&merchant].buckets[&bucket].bucket.encode();
+            let Some(state) = self.holding.merchants.get_mut(&merchant) else { continue };
+            let latest = state.latest;
+            let Some(held) = state.buckets.get_mut(&bucket) else { continue };
+            drop_long_old(&mut held.bucket, latest);
+            let value = held.bucket.encode();
             if !encoded.rest.is_empty() && bytes + value.len() > most {
                 self.stage(merchant, &encoded.rest).await?;
                 encoded.staged.extend(encoded.rest.drain(..).map(|(bucket, _)| bucket));

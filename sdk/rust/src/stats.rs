@@ -59,7 +59,7 @@ pub enum LinkState {
     Refused,
 }
 
-const REASONS: usize = 10;
+const REASONS: usize = RefusalReason::BadItem as usize + 1;
 
 /// How many hits were refused, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +112,6 @@ mod tests {
         for (times, reason) in reasons.iter().enumerate() {
             assert_eq!(refusals.of(*reason), times as u64);
         }
-        assert_eq!(reasons.last(), Some(&RefusalReason::OverQuota));
+        assert_eq!(reasons.last(), Some(&RefusalReason::BadItem));
     }
 }

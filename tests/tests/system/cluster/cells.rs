@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use keyspace::cell::{CellKey, range};
-use model::{Cube, Generation, Hour, MerchantId};
+use model::{Generation, Hour, MerchantId};
 use store::Store;
 use store::embedded::EmbeddedStore;
 use store::tikv::TikvStore;
@@ -39,8 +39,8 @@ pub(super) fn compare(ones: &Cells, others: &Cells) {
 async fn read(store: &dyn Store, merchant: u64, generation: Generation) -> Cells {
     let snapshot = store.snapshot().await.unwrap();
     let mut cells = Cells::new();
-    for cube in Cube::all() {
-        let keys = range(MerchantId(merchant), generation, cube, Hour(0)..Hour(u32::MAX));
+    for cube in rules::cube::built_in() {
+        let keys = range(MerchantId(merchant), generation, cube.id, Hour(0)..Hour(u32::MAX));
         let mut from = keys.start;
         loop {
             let pairs = snapshot.scan(&from, &keys.end, PAGE).await.unwrap();

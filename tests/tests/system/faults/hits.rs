@@ -78,14 +78,18 @@ impl Plan {
     }
 
     pub(super) fn facts(&self, life: Life, n: u64) -> Facts {
-        let mut dice = Dice(mix(mix(mix(self.seed) ^ life.client) ^ life.number) ^ n);
+        let of_life = mix(mix(mix(self.seed) ^ life.client) ^ life.number);
+        let mut dice = Dice(of_life ^ n);
+        let (visitor, hour) = (dice.below(3), dice.below(HOURS as u64));
+        // All hits of a visitor in an hour are one session, which comes from one place.
+        let mut of_session = Dice(mix(of_life ^ visitor) ^ hour);
         Facts {
             page: format!("/p{}", dice.below(17)),
             purchase: dice.below(8) == 0,
             country: COUNTRIES[dice.below(3) as usize],
-            referrer_host: format!("from{}.example", dice.below(4)),
-            visitor: format!("{}-v{}", life.campaign(), dice.below(3)),
-            hour: dice.below(HOURS as u64) as i64,
+            referrer_host: format!("from{}.example", of_session.below(4)),
+            visitor: format!("{}-v{visitor}", life.campaign()),
+            hour: hour as i64,
             currency: CURRENCIES[dice.below(3) as usize],
             micros: 1 + dice.below(1 << 31) as i64,
             offset_ms: dice.below(SPREAD_MS) as i64,
