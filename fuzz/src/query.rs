@@ -26,6 +26,7 @@ pub fn query(data: &[u8]) {
         time_zone: word(),
         order: word(),
         limit: word(),
+        condition: word(),
         filters: lines.collect(),
     };
     if let (Ok(request), Ok(currency)) = (words.request(MerchantId(7), "UTC", NOW), "EUR".parse::<Currency>())

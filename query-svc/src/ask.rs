@@ -3,12 +3,17 @@
 use model::{Currency, Dimension, Invalid, MerchantId, Metric, Timestamp};
 use proto::v1;
 
+use rules::Expr;
+use rules::expr::Field;
+
 use crate::{Filter, Zone};
 
 /// Without a range, this much is read.
 pub const DEFAULT_LAST_MS: i64 = 24 * 3_600_000;
 /// Filters of one query.
 const MAX_FILTERS: usize = 20;
+/// Dimensions of one query.
+const MAX_BY: usize = 3;
 
 /// A checked query. Equal ones have equal answers, so they share one live answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,16 +22,18 @@ pub struct Ask {
     pub merchant: MerchantId,
     /// At least one, each once.
     pub metrics: Vec<Metric>,
-    /// Broken down by this.
-    pub by: Option<Dimension>,
+    /// Broken down by these.
+    pub by: Vec<Dimension>,
     /// Width of the buckets.
     pub granularity: Granularity,
     /// Which time.
     pub span: Span,
     /// Whose days are meant.
     pub zone: Zone,
-    /// The dimension of the filters, and each of them.
-    pub filters: Option<(Dimension, Vec<Filter>)>,
+    /// Only rows that pass all of these, each with its dimension.
+    pub filters: Vec<(Dimension, Filter)>,
+    /// Only rows for which this holds.
+    pub condition: Expr,
     /// Order of the rows in each bucket.
     pub order: Order,
     /// At most this many rows in each bucket.
@@ -79,10 +86,11 @@ impl Ask {
     pub fn read(request: &v1::QueryRequest, zone: &str, currency: Currency) -> Result<Self, Invalid> {
         let metrics = metrics(&request.metrics)?;
         let by = by(&request.by)?;
-        let filters = filters(&request.filters, by)?;
+        let filters = filters(&request.filters)?;
+        let condition = condition(&request.r#where)?;
         let granularity = granularity(request.granularity)?;
-        if granularity == Granularity::Minute && (by.is_some() || filters.is_some()) {
-            let dimension = by.or(filters.map(|(dimension, _)| dimension)).map_or("".into(), |d| d.name());
+        let dimensions = dimensions(&by, &filters, &condition);
+        if let Some(dimension) = dimensions.first().filter(|_| granularity == Granularity::Minute) {
             let given = format!("minute by {dimension}");
             return Err(Invalid::new(
                 "granularity",
@@ -93,20 +101,26 @@ impl Ask {
         let zone = if request.time_zone.is_empty() { zone } else { &request.time_zone };
         Ok(Self {
             merchant: MerchantId(request.merchant_id),
-            order: order(request.order.as_ref(), &metrics, by, currency)?,
+            order: order(request.order.as_ref(), &metrics, &by, currency)?,
             metrics,
             by,
             granularity,
             span: span(request)?,
             zone: Zone::named(zone)?,
             filters,
+            condition,
             limit: if request.limit == 0 { usize::MAX } else { request.limit as usize },
         })
     }
 
-    /// The dimension whose cells are read, if any.
-    pub fn dimension(&self) -> Option<Dimension> {
-        self.by.or(self.filters.as_ref().map(|(dimension, _)| *dimension))
+    /// The dimensions that rows must have, each once: those asked by, then those of filters.
+    pub fn dimensions(&self) -> Vec<Dimension> {
+        dimensions(&self.by, &self.filters, &self.condition)
+    }
+
+    /// Whether only rows of one value of a dimension are asked for.
+    pub fn pins(&self, dimension: &Dimension) -> bool {
+        self.filters.iter().any(|(of, filter)| of == dimension && filter.is_one_value())
     }
 
     /// The names of the dimensions of each row.
@@ -131,15 +145,22 @@ fn metrics(names: &[String]) -> Result<Vec<Metric>, Invalid> {
     Ok(metrics)
 }
 
-fn by(names: &[String]) -> Result<Option<Dimension>, Invalid> {
-    match names {
-        [] => Ok(None),
-        [name] => name.parse().map(Some),
-        _ => Err(Invalid::new("by", names.join(","), "at most one dimension")),
+fn by(names: &[String]) -> Result<Vec<Dimension>, Invalid> {
+    if names.len() > MAX_BY {
+        return Err(Invalid::new("by", names.join(","), format!("at most {MAX_BY} dimensions")));
     }
+    let mut by = Vec::with_capacity(names.len());
+    for name in names {
+        let dimension = name.parse()?;
+        if by.contains(&dimension) {
+            return Err(Invalid::new("by", names.join(","), "each dimension once"));
+        }
+        by.push(dimension);
+    }
+    Ok(by)
 }
 
-fn filters(asked: &[v1::Filter], by: Option<Dimension>) -> Result<Option<(Dimension, Vec<Filter>)>, Invalid> {
+fn filters(asked: &[v1::Filter]) -> Result<Vec<(Dimension, Filter)>, Invalid> {
     if asked.len() > MAX_FILTERS {
         return Err(Invalid::new(
             "number of filters",
@@ -147,19 +168,38 @@ fn filters(asked: &[v1::Filter], by: Option<Dimension>) -> Result<Option<(Dimens
             format!("at most {MAX_FILTERS}"),
         ));
     }
-    let mut all: Option<(Dimension, Vec<Filter>)> = None;
-    for filter in asked {
-        let (dimension, filter) = Filter::read(filter)?;
-        let (expected, filters) =
-            all.get_or_insert_with(|| (by.unwrap_or(dimension), Vec::with_capacity(asked.len())));
-        if dimension != *expected {
-            // Each dimension is rolled up by itself, so no cell knows of two.
-            let allowed = format!("{expected}, the only dimension that this query can filter by");
-            return Err(Invalid::new("dimension of a filter", dimension.to_string(), allowed));
-        }
-        filters.push(filter);
+    asked.iter().map(Filter::read).collect()
+}
+
+fn condition(text: &str) -> Result<Expr, Invalid> {
+    let expr: Expr = text.parse()?;
+    let mut of_value = false;
+    expr.fields(&mut |field| of_value |= field == Field::Value);
+    if of_value {
+        return Err(Invalid::new(
+            "where",
+            text,
+            "comparisons of dimensions: rows do not know the values of single hits",
+        ));
     }
-    Ok(all)
+    Ok(expr)
+}
+
+fn dimensions(by: &[Dimension], filters: &[(Dimension, Filter)], condition: &Expr) -> Vec<Dimension> {
+    let mut all = by.to_vec();
+    all.extend(filters.iter().map(|(dimension, _)| *dimension));
+    condition.fields(&mut |field| {
+        if let Field::Dimension(dimension) = field {
+            all.push(dimension);
+        }
+    });
+    let mut once = Vec::with_capacity(all.len());
+    all.into_iter().for_each(|dimension| {
+        if !once.contains(&dimension) {
+            once.push(dimension);
+        }
+    });
+    once
 }
 
 fn granularity(number: i32) -> Result<Granularity, Invalid> {
@@ -210,7 +250,7 @@ fn millis(at: &prost_types::Timestamp) -> Timestamp {
 fn order(
     order: Option<&v1::Order>,
     metrics: &[Metric],
-    by: Option<Dimension>,
+    by: &[Dimension],
     currency: Currency,
 ) -> Result<Order, Invalid> {
     let Some(order) = order.filter(|order| !order.by.is_empty()) else {
@@ -218,8 +258,10 @@ fn order(
         return Ok(Order { metric: metrics.first().copied(), ascending, currency });
     };
     let metric = metrics.iter().find(|metric| metric.name() == order.by).copied();
-    if metric.is_none() && by.is_none_or(|dimension| dimension.name() != order.by) {
-        let names = metrics.iter().map(|metric| metric.name()).chain(by.map(|dimension| dimension.name()));
+    // Rows are ordered by the dimensions in their order, so that only the first can be asked for.
+    let first = by.first();
+    if metric.is_none() && first.is_none_or(|dimension| dimension.name() != order.by) {
+        let names = metrics.iter().map(|metric| metric.name()).chain(first.map(Dimension::name));
         let allowed = format!("one of {}", names.collect::<Vec<_>>().join(", "));
         return Err(Invalid::new("order", &order.by, allowed));
     }
@@ -268,7 +310,7 @@ mod tests {
             plain.order,
             Order { metric: Some(Metric::Count(model::Count::Hits)), ascending: false, currency: euro() }
         );
-        assert_eq!((plain.limit, plain.dimension()), (usize::MAX, None));
+        assert_eq!((plain.limit, plain.dimensions()), (usize::MAX, vec![]));
         assert_eq!(ask(|r| r.time_zone = "UTC".to_owned()).zone.name(), "UTC");
         assert_eq!(ask(|r| r.to = at(86_500)).span, Span::Between(Timestamp(100_000), Timestamp(86_500_000)));
         assert_eq!(ask(|r| r.from = at(5)).span, Span::Since(Timestamp(5_000)));
@@ -277,7 +319,15 @@ mod tests {
     #[test]
     fn a_filter_without_by_says_which_dimension_is_read() {
         let filtered = ask(|r| r.filters = vec![filter("page"), filter("page")]);
-        assert_eq!((filtered.by, filtered.dimension()), (None, Some(Dimension::Page)));
+        assert_eq!((&filtered.by[..], filtered.dimensions()), (&[][..], vec![Dimension::Page]));
+        let filtered = ask(|r| {
+            r.by = vec!["source".to_owned()];
+            r.filters = vec![filter("medium")];
+            r.r#where = "source!=x or campaign=y".to_owned();
+        });
+        let named = [Dimension::Source, Dimension::Medium, Dimension::Campaign];
+        assert_eq!(filtered.dimensions(), named);
+        assert!(filtered.pins(&Dimension::Medium) && !filtered.pins(&Dimension::Source));
     }
 
     #[test]
@@ -293,12 +343,12 @@ mod tests {
             refused(|r| r.metrics.push("likes".to_owned())).starts_with("metric \"likes\" is not allowed")
         );
         assert_eq!(
-            refused(|r| r.by = vec!["page".to_owned(), "os".to_owned()]),
-            "by \"page,os\" is not allowed: at most one dimension"
+            refused(|r| r.by = ["page", "os", "browser", "source"].map(str::to_owned).to_vec()),
+            "by \"page,os,browser,source\" is not allowed: at most 3 dimensions"
         );
         assert_eq!(
-            refused(|r| (r.by, r.filters) = (vec!["page".to_owned()], vec![filter("os")])),
-            "dimension of a filter \"os\" is not allowed: page, the only dimension that this query can filter by"
+            refused(|r| r.r#where = "value>=3".to_owned()),
+            "where \"value>=3\" is not allowed: comparisons of dimensions: rows do not know the values of single hits"
         );
         assert_eq!(
             refused(|r| (r.granularity, r.by) = (2, vec!["page".to_owned()])),

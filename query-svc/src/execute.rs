@@ -133,7 +133,7 @@ impl View {
 
     /// What is shown instead of what is stored: data streams are stored by id and shown by name.
     fn names(&self, ask: &Ask) -> Names {
-        if ask.dimension() != Some(Dimension::DataStream) {
+        if !ask.dimensions().contains(&Dimension::DataStream) {
             return Names::new();
         }
         let streams = self.catalog.data_streams_of(self.merchant);

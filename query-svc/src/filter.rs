@@ -5,7 +5,7 @@ use proto::v1::filter::Operator;
 /// Values in one filter.
 const MAX_VALUES: usize = 1_000;
 
-/// Keeps rows by the value of the query's dimension.
+/// Keeps rows by the value of one of their dimensions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Filter {
     compare: Compare,
@@ -44,6 +44,11 @@ impl Filter {
         }
         let values = filter.values.iter().map(|value| value.as_str().into()).collect();
         Ok((filter.dimension.parse()?, Self { compare, negated, values }))
+    }
+
+    /// Whether only rows of one value stay.
+    pub fn is_one_value(&self) -> bool {
+        self.compare == Compare::Is && !self.negated && self.values.len() == 1
     }
 
     /// Whether a row with this value stays.

@@ -12,8 +12,7 @@ use url::form_urlencoded;
 use crate::text::Words;
 use crate::{Error, Query, Result, Zone, render};
 
-const PARAMETERS: &str =
-    "metrics, by, granularity, from, to, last, time_zone, filter (as often as needed), order, limit, format";
+const PARAMETERS: &str = "metrics, by, granularity, from, to, last, time_zone, filter (as often as needed), where, order, limit, format";
 
 /// The routes of the service.
 pub(crate) fn routes(query: Query) -> Router {
@@ -70,6 +69,7 @@ fn read(parameters: &str, headers: &HeaderMap) -> Result<(Words, Format)> {
             "time_zone" => &mut words.time_zone,
             "order" => &mut words.order,
             "limit" => &mut words.limit,
+            "where" => &mut words.condition,
             "filter" => {
                 words.filters.push(value.into_owned());
                 continue;

@@ -4,12 +4,13 @@
 //! two days.
 
 mod calendar;
+mod reports;
 
 use std::ops::Range;
 
 use aggregate::Quarters;
-use model::{CubeId, Hour, Invalid, Parts, Timestamp};
-use rules::cube;
+use model::{CubeId, Dimension, Hour, Invalid, Timestamp};
+use smallvec::SmallVec;
 
 use crate::ask::{Ask, Granularity, Span};
 
@@ -27,8 +28,8 @@ const YEARS: std::ops::RangeInclusive<i16> = 1970..=2199;
 pub struct Plan {
     /// Which cells.
     pub cube: CubeId,
-    /// How many dimensions their rows have, and which of them is asked for.
-    pub place: (usize, usize),
+    /// The dimensions of their rows.
+    pub dimensions: SmallVec<[Dimension; 3]>,
     /// When the same query has another plan: as soon as this is now. Never, if the range is fixed.
     pub valid_until: Option<Timestamp>,
     /// The start of each bucket, then the end of the last one.
@@ -55,10 +56,10 @@ impl Plan {
                 format!("an instant up to now, which is {now}"),
             ));
         }
-        let (cube, place) = cube_of(ask, from, to, now)?;
+        let (cube, dimensions) = cube_of(ask, from, to, now)?;
         let grid = Grid { ask, cube };
         let borders = grid.borders(from, to, now)?;
-        Ok(Self { cube, place, valid_until: grid.valid_until(&borders, now), borders })
+        Ok(Self { cube, dimensions, valid_until: grid.valid_until(&borders, now), borders })
     }
 
     /// How many buckets there are.
@@ -101,23 +102,14 @@ fn cube_of(
     from: Timestamp,
     to: Option<Timestamp>,
     now: Timestamp,
-) -> Result<(CubeId, (usize, usize)), Invalid> {
-    if let Some(dimension) = ask.dimension() {
-        let needs = ask.metrics.iter().fold(Parts::NONE, |parts, metric| parts.and(metric.needs()));
-        let place = |cube: &rules::Cube| cube.dimensions.iter().position(|known| *known == dimension);
-        let fits = cube::built_in().iter().filter(|cube| cube.keeps.cover(&needs) && cube.filter.is_always());
-        let found =
-            fits.filter_map(|cube| Some((cube, place(cube)?))).min_by_key(|(cube, _)| cube.dimensions.len());
-        return match found {
-            Some((cube, place)) => Ok((cube.id, (cube.dimensions.len(), place))),
-            None => Err(Invalid::new(
-                "metrics by a dimension",
-                dimension.to_string(),
-                "those that some report has",
-            )),
-        };
+) -> Result<(CubeId, SmallVec<[Dimension; 3]>), Invalid> {
+    if ask.dimensions().is_empty() {
+        let cube = total_or_minute(ask, from, to, now)?;
+        reports::check_metrics(ask, &rules::cube::built_in()[usize::from(cube.0)])?;
+        return Ok((cube, SmallVec::new()));
     }
-    total_or_minute(ask, from, to, now).map(|cube| (cube, (0, 0)))
+    let report = reports::find(ask, rules::cube::built_in())?;
+    Ok((report.id, report.dimensions.clone()))
 }
 
 fn total_or_minute(

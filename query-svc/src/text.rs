@@ -15,7 +15,7 @@ pub use time::{duration, instant};
 pub struct Words {
     /// Names of metrics, with commas between them.
     pub metrics: String,
-    /// Name of a dimension.
+    /// Names of dimensions, with commas between them.
     pub by: String,
     /// `total`, `minute`, `hour`, `day`, `week`, `month` or `year`.
     pub granularity: String,
@@ -29,7 +29,9 @@ pub struct Words {
     pub time_zone: String,
     /// Each as `page=/a|/b`: see [`filter`].
     pub filters: Vec<String>,
-    /// A metric or the dimension, and after a colon `asc` or `desc`: `page_views:asc`. Without it metrics begin with
+    /// A condition, as in `page^=/blog and (country=DE or country=AT)`.
+    pub condition: String,
+    /// A metric or the first dimension, and after a colon `asc` or `desc`: `page_views:asc`. Without it metrics begin with
     /// the largest, dimensions with the first.
     pub order: String,
     /// Rows in each bucket.
@@ -69,6 +71,7 @@ impl Words {
             filters: self.filters.iter().map(|text| filter(text)).collect::<Result<_, _>>()?,
             order: order(&self.order)?,
             limit: limit(&self.limit)?,
+            r#where: self.condition.clone(),
         })
     }
 }
@@ -131,6 +134,7 @@ mod tests {
             filters: vec!["page^=/shop".to_owned()],
             order: "page".to_owned(),
             limit: "10".to_owned(),
+            condition: "page!=/shop/x".to_owned(),
             ..Words::default()
         };
         let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
@@ -151,6 +155,7 @@ mod tests {
             }],
             order: Some(v1::Order { by: "page".to_owned(), ascending: true }),
             limit: 10,
+            r#where: "page!=/shop/x".to_owned(),
         };
         assert_eq!(words.request(MerchantId(7), "UTC", NOW).unwrap(), expected);
     }

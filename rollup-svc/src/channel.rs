@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use model::Dimension;
-use rules::Compiled;
 use rules::expr::Field;
+use rules::{Compiled, channel};
 
 use crate::facts::Acquisition;
 
@@ -23,5 +23,6 @@ pub fn of<'r>(rules: &'r Compiled, acquired: &Acquisition<'_>) -> Cow<'r, str> {
     if let Some(own) = rules.rules.channels.iter().find(|channel| channel.when.holds(&field)) {
         return own.name.as_str().into();
     }
-    "Unassigned".into()
+    let Acquisition { source, medium, campaign, click_id, .. } = acquired;
+    channel::of(&channel::Acquired { source, medium, campaign, click_id }).into()
 }

@@ -7,10 +7,8 @@ use rules::expr::Field;
 
 /// What filters look at.
 pub struct Seen<'a, F> {
-    /// The browser's User-Agent.
-    pub user_agent: &'a str,
-    /// Host of the referrer, if it is another site.
-    pub referrer_host: &'a str,
+    /// Whether its user agent is known as a bot.
+    pub bot: bool,
     /// Host of the page, if it has one.
     pub hostname: Option<&'a str>,
     /// Values of the hit.
@@ -23,6 +21,9 @@ pub fn reason<'v>(
     seen: &Seen<'_, impl Fn(&Field) -> Option<&'v str>>,
 ) -> Option<Cow<'static, str>> {
     let filters = &rules.rules.filters;
+    if filters.bots && seen.bot {
+        return Some("bot".into());
+    }
     if let Some(host) = seen.hostname.filter(|_| !filters.hostnames.is_empty())
         && !filters.hostnames.iter().any(|allowed| is_of(host, allowed))
     {

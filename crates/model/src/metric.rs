@@ -103,6 +103,11 @@ impl Ratio {
         }
     }
 
+    /// Whether it is a share, which people read in per cent.
+    pub fn is_rate(self) -> bool {
+        !matches!(self, Self::PagesPerSession | Self::AvgSessionDuration | Self::AvgEngagementTime)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::EngagementRate => "engagement_rate",

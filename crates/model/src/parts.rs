@@ -46,6 +46,19 @@ impl Parts {
         }
     }
 
+    /// What of these belongs to items of a shop, and not to the hits that they are in.
+    pub fn only_items(&self) -> Self {
+        const ITEMS: Parts = Parts::counts(&[
+            Count::ItemsViewed,
+            Count::ItemsAdded,
+            Count::ItemsCheckedOut,
+            Count::ItemsPurchased,
+            Count::ItemsRefunded,
+        ])
+        .and(Parts::money(&[MoneyKind::ItemRevenue, MoneyKind::ItemRefunds]));
+        Self { counts: self.counts & ITEMS.counts, money: self.money & ITEMS.money, visitors: false }
+    }
+
     /// Whether all of the others are among these.
     pub fn cover(&self, other: &Self) -> bool {
         self.and(*other) == *self

@@ -16,7 +16,6 @@ const MAX_FUNNELS: usize = 20;
 const MAX_STEPS: usize = 10;
 const MAX_REPORTS: usize = 50;
 const MAX_DISTRIBUTIONS: usize = 10;
-const MAX_NETWORKS: usize = 100;
 const MAX_HOSTNAMES: usize = 100;
 const NAME_BYTES: usize = 100;
 
@@ -30,7 +29,6 @@ pub fn check(rules: &Rules) -> Result<(), Invalid> {
         1,
         MAX_ENGAGED_SECONDS.into(),
     )?;
-    between("number of filters.internal", rules.filters.internal.len(), 0, MAX_NETWORKS)?;
     between("number of filters.hostnames", rules.filters.hostnames.len(), 0, MAX_HOSTNAMES)?;
     rules.filters.hostnames.iter().try_for_each(|host| hostname(host))?;
     conditions("filters.exclude", &rules.filters.exclude, of_a_hit)?;

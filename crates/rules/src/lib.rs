@@ -4,6 +4,7 @@
 //! [`Rules`] are what is written and stored; [`Compiled`] is what the fold consults. Both are plain data: the same rules and
 //! the same hit always give the same answer.
 
+pub mod channel;
 mod check;
 mod compiled;
 pub mod cube;
@@ -15,7 +16,6 @@ pub use compiled::Compiled;
 pub use cube::Cube;
 pub use expr::Expr;
 
-use ipnet::IpNet;
 use model::{Dimension, Metric, ParamName};
 use serde::{Deserialize, Serialize};
 
@@ -58,34 +58,17 @@ impl Default for Sessions {
 }
 
 /// Which hits are left out. What is left out is counted, by the first of these that says so, in this order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filters {
-    /// Those of user agents that are on the list of bots.
+    /// Those of user agents that are known as bots.
     pub bots: bool,
-    /// Those of visits that came from a host on the list of referrer spam.
-    pub referrer_spam: bool,
-    /// Those from these networks. They must be known when hits arrive: addresses are not kept.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub internal: Vec<IpNet>,
     /// If there are any: those of pages of other hosts. `*.shop.example` stands for every host below `shop.example`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hostnames: Vec<String>,
     /// Those for which one of these holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<Named>,
-}
-
-impl Default for Filters {
-    fn default() -> Self {
-        Self {
-            bots: true,
-            referrer_spam: true,
-            internal: Vec::new(),
-            hostnames: Vec::new(),
-            exclude: Vec::new(),
-        }
-    }
 }
 
 /// A condition with a name.

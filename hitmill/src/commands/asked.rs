@@ -18,13 +18,13 @@ pub(super) struct Asked {
     /// Whose numbers.
     #[arg(long, value_name = "ID")]
     merchant: MerchantId,
-    /// Which numbers, with commas between: hits, page_views, visitors, sessions, new_visitors, purchases, revenue or
-    /// value.
+    /// Which numbers, with commas between: page_views, visitors, sessions, bounce_rate, avg_session_duration, purchases,
+    /// revenue, ... A wrong one is answered with all that there are; docs/semantics.md says what each means.
     #[arg(long, value_name = "NAMES", default_value = "page_views,visitors")]
     metrics: String,
-    /// Broken down by: page, hit_name, source, medium, campaign, referrer_host, country, device_class, browser, os,
-    /// language or data_stream.
-    #[arg(long, value_name = "DIMENSION", default_value = "", hide_default_value = true)]
+    /// Broken down by up to three of: page, entry_page, source, medium, campaign, channel, country, browser, goal,
+    /// item_id, ..., with commas between. A wrong one is answered with all that there are.
+    #[arg(long, value_name = "DIMENSIONS", default_value = "", hide_default_value = true)]
     by: String,
     /// Width of the buckets. Minutes go back two days, and without --by.
     #[arg(long, value_parser = PossibleValuesParser::new(GRANULARITIES), default_value = "total")]
@@ -60,11 +60,15 @@ pub(super) struct Asked {
     /// Whose days, weeks and months, by IANA name. The merchant's, if not given.
     #[arg(long, value_name = "ZONE", default_value = "", hide_default_value = true)]
     time_zone: String,
-    /// Only these values of the dimension: page=/a|/b, or != (none of), ~ (contains), !~, ^= (starts with), !^=. Can be
+    /// Only these values of a dimension: page=/a|/b, or != (none of), ~ (contains), !~, ^= (starts with), !^=. Can be
     /// given several times; all must hold.
     #[arg(long, value_name = "FILTER")]
     filter: Vec<String>,
-    /// Order within each bucket: a metric or the dimension, with :asc or :desc. The first metric, largest first, if not
+    /// Only rows for which a condition holds: 'page^=/blog and (country=DE or not browser~Bot)'. Signs are = != ~ !~ ^=
+    /// !^= $= !$= ~~ (matches a regular expression) !~~; values with spaces are put in double quotes.
+    #[arg(long = "where", value_name = "CONDITION", default_value = "", hide_default_value = true)]
+    condition: String,
+    /// Order within each bucket: a metric or the first dimension, with :asc or :desc. The first metric, largest first, if not
     /// given.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     order: String,
@@ -96,6 +100,7 @@ impl Asked {
             filters: self.filter,
             order: self.order,
             limit: self.limit,
+            condition: self.condition,
         };
         let usage = |error: model::Invalid| Usage(error.to_string());
         let now = clock::Clock::system().now();

@@ -2,6 +2,7 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use model::{Metric, Unit};
 use proto::v1;
 use proto::v1::method::Kind;
 use proto::v1::number::Number;
@@ -22,7 +23,8 @@ pub(super) fn lines(answer: &v1::QueryResponse, ask: &Ask) -> Vec<String> {
     for row in &answer.rows {
         let start = with_start.then(|| Cell::new(start_of(row, ask)));
         let dimensions = row.dimensions.iter().map(|value| Cell::new(visible::cell(value)));
-        let numbers = row.numbers.iter().map(|number| right(shown(number)));
+        let numbers =
+            row.numbers.iter().zip(&ask.metrics).map(|(number, metric)| right(shown(*metric, number)));
         table.add_row(start.into_iter().chain(dimensions).chain(numbers));
     }
     // Cells are padded on both sides; nobody wants that at the borders.
@@ -71,6 +73,7 @@ fn is_nothing(number: &v1::Number) -> bool {
     match &number.number {
         Some(Number::Count(count)) => *count == 0,
         Some(Number::Money(sums)) => sums.sums.is_empty(),
+        Some(Number::Ratio(ratio)) => *ratio == 0.0,
         None => true,
     }
 }
@@ -93,14 +96,20 @@ fn start_of(row: &v1::Row, ask: &Ask) -> String {
     }
 }
 
-fn shown(number: &v1::Number) -> String {
+fn shown(metric: Metric, number: &v1::Number) -> String {
     match &number.number {
         Some(Number::Count(n)) => n.to_string(),
         Some(Number::Money(money)) => {
             let sums = money.sums.iter().map(|sum| format!("{} {}", render::amount(sum), sum.currency));
             sums.collect::<Vec<_>>().join(", ")
         }
-        None => String::new(),
+        // Where there is nothing to divide by there is nothing to show.
+        None => "–".to_owned(),
+        Some(Number::Ratio(ratio)) => match metric {
+            Metric::Ratio(of) if of.is_rate() => format!("{:.1} %", ratio * 100.0),
+            metric if metric.unit() == Unit::Seconds => format!("{ratio:.1} s"),
+            _ => format!("{ratio:.2}"),
+        },
     }
 }
 

@@ -129,7 +129,7 @@ impl Closed {
 fn count(number: Option<&Number>) -> u64 {
     match number {
         Some(Number::Count(count)) => *count,
-        Some(Number::Money(_)) | None => 0,
+        Some(Number::Money(_) | Number::Ratio(_)) | None => 0,
     }
 }
 

@@ -889,11 +889,10 @@ pub struct QueryRequest {
     /// The merchant.
     #[prost(uint64, tag = "1")]
     pub merchant_id: u64,
-    /// The numbers wanted, at least one: hits, page_views, visitors, sessions, new_visitors, purchases, revenue, value.
+    /// The numbers wanted, at least one: those of docs/semantics.md.
     #[prost(string, repeated, tag = "2")]
     pub metrics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Broken down by: at most one of page, hit_name, source, medium, campaign, referrer_host, country, device_class,
-    /// browser, os, language, data_stream.
+    /// Broken down by up to three dimensions, those of docs/semantics.md. Some report must keep them together.
     #[prost(string, repeated, tag = "3")]
     pub by: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Width of the buckets.
@@ -911,7 +910,7 @@ pub struct QueryRequest {
     /// IANA name of the time zone whose days, weeks, months and years are meant. Empty: the merchant's.
     #[prost(string, tag = "8")]
     pub time_zone: ::prost::alloc::string::String,
-    /// Only rows that pass every filter. A filter's dimension must be the one of `by`, or, if `by` is empty, the only one.
+    /// Only rows that pass every filter. Some report must keep its dimension together with those of `by`.
     #[prost(message, repeated, tag = "9")]
     pub filters: ::prost::alloc::vec::Vec<Filter>,
     /// Order of the rows within each bucket. Not set: the first metric, descending.
@@ -920,6 +919,11 @@ pub struct QueryRequest {
     /// At most this many rows in each bucket, after ordering. 0: all.
     #[prost(uint32, tag = "11")]
     pub limit: u32,
+    /// Only rows for which this condition holds, beside `filters`: tests such as `page^=/blog` (signs = != ~ !~ <sup>= !</sup>= $= !$=
+    /// ~~ !~~ >= \<=; alternatives with | between them, values with spaces or brackets in double quotes), joined by `and`,
+    /// `or`, `not` and brackets. ~ is contains, ^= begins with, $= ends with, ~~ matches a regular expression.
+    #[prost(string, tag = "12")]
+    pub r#where: ::prost::alloc::string::String,
 }
 /// Keeps rows by the value of a dimension.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1035,16 +1039,16 @@ pub struct Row {
     #[prost(message, repeated, tag = "3")]
     pub numbers: ::prost::alloc::vec::Vec<Number>,
 }
-/// The value of a metric.
+/// The value of a metric; not set if it has none.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Number {
-    /// Counts and money.
-    #[prost(oneof = "number::Number", tags = "1, 2")]
+    /// Counts, money and ratios.
+    #[prost(oneof = "number::Number", tags = "1, 2, 3")]
     pub number: ::core::option::Option<number::Number>,
 }
 /// Nested message and enum types in `Number`.
 pub mod number {
-    /// Counts and money.
+    /// Counts, money and ratios.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Number {
         /// A count.
@@ -1053,6 +1057,9 @@ pub mod number {
         /// A sum of money.
         #[prost(message, tag = "2")]
         Money(super::MoneySums),
+        /// A ratio, a number of seconds or of a parameter's unit. Not set where there is nothing to divide by.
+        #[prost(double, tag = "3")]
+        Ratio(f64),
     }
 }
 /// Sums per currency, never mixed, ordered by currency. Empty: nothing was summed.

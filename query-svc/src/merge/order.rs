@@ -14,11 +14,19 @@ pub(crate) fn sort<T>(
     let compare = |(a, _): &(v1::Row, T), (b, _): &(v1::Row, T)| {
         let values = a.dimensions.cmp(&b.dimensions);
         let by_column = match column {
-            Some(column) => size(a, column, currency).cmp(&size(b, column, currency)),
-            None => values,
+            Some(column) => {
+                let [a, b] = [a, b].map(|row| size(row, column, currency));
+                match (a, b) {
+                    // What has no value is the last one either way.
+                    (Some(a), Some(b)) if ascending => a.cmp(&b),
+                    (Some(a), Some(b)) => b.cmp(&a),
+                    (a, b) => a.is_none().cmp(&b.is_none()),
+                }
+            }
+            None if ascending => values,
+            None => values.reverse(),
         };
-        let directed = if ascending { by_column } else { by_column.reverse() };
-        directed.then(values)
+        by_column.then(values)
     };
     // Most limits are a handful of thousands of rows: those that will be cut off need no order among themselves.
     if limit < rows.len() {
@@ -30,16 +38,16 @@ pub(crate) fn sort<T>(
     rows.sort_unstable_by(compare);
 }
 
-/// What a number is compared by: money by the sum in one currency.
-fn size(row: &v1::Row, column: usize, currency: Currency) -> i128 {
-    match row.numbers.get(column).and_then(|number| number.number.as_ref()) {
-        Some(Number::Count(n)) => i128::from(*n),
-        Some(Number::Money(money)) => {
+/// What a number is compared by: money by the sum in one currency, ratios by billionths.
+fn size(row: &v1::Row, column: usize, currency: Currency) -> Option<i128> {
+    Some(match row.numbers.get(column)?.number.as_ref()? {
+        Number::Count(n) => i128::from(*n),
+        Number::Money(money) => {
             let sums = money.sums.iter().filter(|sum| sum.currency == currency.as_str());
             sums.map(|sum| i128::from(sum.micros)).sum()
         }
-        None => 0,
-    }
+        Number::Ratio(ratio) => (ratio * 1e9) as i128,
+    })
 }
 
 #[cfg(test)]
@@ -77,6 +85,23 @@ mod tests {
         assert_eq!(sorted(Some(0), true, usize::MAX), ["c", "a", "b", "d"]);
         assert_eq!(sorted(None, true, usize::MAX), ["a", "b", "c", "d"]);
         assert_eq!(sorted(None, false, 2), ["d", "c"]);
+    }
+
+    #[test]
+    fn what_has_no_value_is_last_either_way() {
+        for ascending in [true, false] {
+            let row = |value: &str, number| v1::Row {
+                start: None,
+                dimensions: vec![value.to_owned()],
+                numbers: vec![v1::Number { number }],
+            };
+            let ratio = |ratio| Some(Number::Ratio(ratio));
+            let mut rows =
+                vec![(row("none", None), ()), (row("a", ratio(0.5)), ()), (row("b", ratio(0.25)), ())];
+            sort(&mut rows, Some(0), ascending, Currency::NONE, usize::MAX);
+            let order: Vec<_> = rows.into_iter().flat_map(|(row, ())| row.dimensions).collect();
+            assert_eq!(order, if ascending { ["b", "a", "none"] } else { ["a", "b", "none"] });
+        }
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn a_total_is_read_in_minutes_where_quarters_would_not_do() {
         plan(&last(v1::Granularity::Total, two_days + 1)),
         "Total 2024-05-15T12:30:00Z 2024-05-17T12:45:00Z"
     );
-    let by_page = Ask { by: Some(Dimension::Page), ..five_minutes };
+    let by_page = Ask { by: vec![Dimension::Page], ..five_minutes };
     assert_eq!(plan(&by_page), "Page 2024-05-17T12:15:00Z 2024-05-17T12:45:00Z");
 }
 

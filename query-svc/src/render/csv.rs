@@ -53,6 +53,7 @@ impl Column {
                 let sum = money.sums.iter().find(|sum| Some(&sum.currency) == self.currency.as_ref());
                 sum.map_or_else(|| "0.00".to_owned(), amount)
             }
+            Some(Number::Ratio(ratio)) => ratio.to_string(),
             None => String::new(),
         }
     }

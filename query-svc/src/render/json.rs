@@ -104,7 +104,7 @@ impl Serialize for Row<'_> {
         out.serialize_field("start", &self.of.start(self.row))?;
         out.serialize_field("dimensions", &Map(self.of.by.iter().zip(&self.row.dimensions)))?;
         let numbers = metrics(self.of.methods).enumerate();
-        let numbers = numbers.filter_map(|(column, name)| Some((name, Value(number(self.row, column)?))));
+        let numbers = numbers.map(|(column, name)| (name, number(self.row, column).map(Value)));
         out.serialize_field("metrics", &Map(numbers))?;
         out.end()
     }
@@ -134,6 +134,7 @@ impl Serialize for Value<'_> {
             Number::Money(money) => {
                 serializer.collect_map(money.sums.iter().map(|sum| (&sum.currency, amount(sum))))
             }
+            Number::Ratio(ratio) => serializer.serialize_f64(*ratio),
         }
     }
 }

@@ -122,7 +122,7 @@ fn refusals_have_their_status_and_say_what_is_allowed() {
             format!("{} {body}", status.as_u16())
         };
         let (reader, admin, other) = (bearer(READ_KEY), bearer(ADMIN_KEY), bearer(OTHER_READ_KEY));
-        expect![[r#"400 {"error":"parameter \"metric\" is not allowed: metrics, by, granularity, from, to, last, time_zone, filter (as often as needed), order, limit, format"}"#]]
+        expect![[r#"400 {"error":"parameter \"metric\" is not allowed: metrics, by, granularity, from, to, last, time_zone, filter (as often as needed), where, order, limit, format"}"#]]
             .assert_eq(&refused("/v1/merchants/7/query?metric=hits", &reader).await);
         expect![[r#"400 {"error":"merchant id \"x\" is not allowed: a whole number from 1"}"#]]
             .assert_eq(&refused("/v1/merchants/x/query", &reader).await);

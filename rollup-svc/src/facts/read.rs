@@ -78,12 +78,7 @@ pub fn read(reading: &Reading<'_>, agents: &mut Agents, out: &mut Vec<u8>) -> Re
     };
     if let Some(reason) = crate::filter::reason(
         rules,
-        &crate::filter::Seen {
-            user_agent: context.user_agent,
-            referrer_host: &acquired.referrer_host,
-            hostname: host.as_deref(),
-            field: &field,
-        },
+        &crate::filter::Seen { bot: agent.device_class == "bot", hostname: host.as_deref(), field: &field },
     ) {
         return Err(reason);
     }

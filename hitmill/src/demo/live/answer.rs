@@ -51,7 +51,7 @@ impl Answer {
             Some(Number::Money(money)) => {
                 money.sums.iter().filter(|sum| sum.currency == CURRENCY).map(|sum| sum.micros).sum()
             }
-            Some(Number::Count(_)) | None => 0,
+            Some(Number::Count(_) | Number::Ratio(_)) | None => 0,
         }
     }
 
@@ -80,7 +80,7 @@ impl Answer {
 fn count(numbers: &[v1::Number], metric: usize) -> u64 {
     match numbers.get(metric).and_then(|number| number.number.as_ref()) {
         Some(Number::Count(count)) => *count,
-        Some(Number::Money(_)) | None => 0,
+        Some(Number::Money(_) | Number::Ratio(_)) | None => 0,
     }
 }
 
