@@ -125,9 +125,9 @@ impl Tally<'_> {
         let mut more = is.clone();
         was.iter().for_each(|(count, n)| more.add(count, -n));
         self.start(after, visit, &more, 1);
-        if (&before.exit, &before.funnels, before.visitor) == (&after.exit, &after.funnels, after.visitor) {
+        if (&before.exit, &before.funnels) == (&after.exit, &after.funnels) {
             // Whoever was in its rows is in them.
-            self.whole_of(after, visit, &more, 1, None);
+            self.whole_of(after, visit, &more, 1, false);
         } else {
             self.whole(before, visit, &was, -1);
             self.whole(after, visit, &is, 1);
@@ -162,7 +162,7 @@ impl Tally<'_> {
     }
 
     fn whole(&mut self, summary: &Summary, visit: &Visit, counts: &Counts, times: i64) {
-        self.whole_of(summary, visit, counts, times, Some(summary.visitor));
+        self.whole_of(summary, visit, counts, times, true);
     }
 
     /// What a session counts for under what is known of it as a whole.
@@ -172,7 +172,7 @@ impl Tally<'_> {
         visit: &Visit,
         counts: &Counts,
         times: i64,
-        visitor: Option<u64>,
+        with_visitors: bool,
     ) {
         let facts = FactsRef::of(&summary.first.facts);
         let book = self.rulebook;
@@ -188,10 +188,11 @@ impl Tally<'_> {
             }
             for (funnel, taken) in &summary.funnels {
                 let Some(funnel) = versioned.rules.rules.funnels.get(usize::from(*funnel)) else { continue };
-                for (number, step) in funnel.steps.iter().enumerate().take((*taken).into()) {
+                for ((number, step), visitor) in funnel.steps.iter().enumerate().zip(taken) {
                     let step = format!("{} {}", number + 1, step.name);
                     let mut under = under.clone();
                     under.funnel = Some((&funnel.name, &step));
+                    let visitor = with_visitors.then_some(*visitor);
                     page.add(layout, &under, &Added { counts, money: None, values: false, visitor, times });
                 }
             }

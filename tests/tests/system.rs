@@ -18,6 +18,7 @@ mod system {
     mod neighbours;
     mod process;
     mod server;
+    mod shops;
     mod site;
     mod tidy;
     mod watcher;

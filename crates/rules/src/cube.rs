@@ -84,7 +84,8 @@ const ITEMS: Parts = Parts::counts(&[
 ])
 .and(Parts::money(&[MoneyKind::ItemRevenue, MoneyKind::ItemRefunds]));
 
-const BOTH: Parts = HITS.and(SESSIONS);
+/// What belongs to hits, their items included, and to the sessions that begin with them.
+const BOTH: Parts = HITS.and(ITEMS).and(SESSIONS);
 
 /// What rows of these dimensions can keep.
 pub fn can_keep(dimensions: &[Dimension]) -> Parts {
@@ -103,7 +104,7 @@ pub fn can_keep(dimensions: &[Dimension]) -> Parts {
     } else if has(Scope::Session) {
         SESSIONS.and(if dimensions.contains(&Dimension::ExitPage) { Parts::NONE } else { Parts::VISITORS })
     } else {
-        BOTH.and(PATHS).and(if dimensions.is_empty() { ITEMS } else { Parts::NONE })
+        BOTH.and(PATHS)
     }
 }
 
@@ -128,7 +129,7 @@ static BUILT_IN: LazyLock<Vec<Cube>> = LazyLock::new(|| {
         all(CubeId::TOTAL.0, &[]),
         plain(CubeId::MINUTE.0, &[], BOTH.and(PATHS)),
         all(2, &[D::Page]),
-        plain(3, &[D::HitName], HITS),
+        plain(3, &[D::HitName], HITS.and(ITEMS)),
         both(4, &[D::Channel]),
         both(5, &[D::Source, D::Medium, D::Campaign]),
         both(6, &[D::ReferrerHost]),

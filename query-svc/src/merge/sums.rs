@@ -47,14 +47,11 @@ impl Sums {
 
     fn ratio(&self, ratio: Ratio) -> Option<f64> {
         let (part, whole) = ratio.of();
-        let (part, whole) = (self.count(part) as f64, self.count(whole) as f64);
-        let quotient = (whole > 0.0).then_some(part / whole)?;
-        Some(match (ratio, Metric::Ratio(ratio).unit()) {
-            (Ratio::BounceRate, _) => 1.0 - quotient,
-            // Durations are kept in milliseconds.
-            (_, Unit::Seconds) => quotient / 1_000.0,
-            _ => quotient,
-        })
+        let (part, whole) = (self.count(part), self.count(whole));
+        let part = if ratio == Ratio::BounceRate { whole.saturating_sub(part) } else { part };
+        let quotient = (whole > 0).then(|| part as f64 / whole as f64)?;
+        // Durations are kept in milliseconds.
+        Some(if Metric::Ratio(ratio).unit() == Unit::Seconds { quotient / 1_000.0 } else { quotient })
     }
 
     fn net(&self, plus: MoneyKind, minus: MoneyKind) -> Vec<(Currency, i128)> {

@@ -131,7 +131,11 @@ mod tests {
     fn what_cannot_be_told_of_dimensions_at_all_is_said_so() {
         assert_eq!(found("visitors", "exit_page", &[], ""), "metric \"visitors\"");
         assert_eq!(found("sessions", "item_id", &[], ""), "metric \"sessions\"");
-        assert_eq!(found("item_revenue", "page", &[], ""), "metric \"item_revenue\"");
+        assert_eq!(
+            found("item_revenue", "page", &[], ""),
+            "page",
+            "what items of the hits of a page cost adds up"
+        );
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl<'a> Acquisition<'a> {
         let own_host = host(url);
         let other_site =
             host(referrer).filter(|referrer| own_host.as_deref().is_none_or(|own| !same_site(own, referrer)));
-        let clicked = CLICK_IDS.iter().find(|(name, _)| tags.click_id == Some(*name)).and_then(|(_, of)| *of);
+        let click_id = tags.click_id.map(|at| CLICK_IDS[at]);
+        let clicked = click_id.and_then(|(_, of)| of);
         let (source, medium) = match (tags.source, clicked, &other_site) {
             (Some(source), ..) => (source, NOT_SET),
             (None, Some((source, medium)), _) => (source.into(), medium),
@@ -84,7 +85,7 @@ impl<'a> Acquisition<'a> {
             campaign: or_not_set(tags.campaign),
             term: or_not_set(tags.term),
             content: or_not_set(tags.content),
-            click_id: tags.click_id.unwrap_or(NOT_SET),
+            click_id: click_id.map_or(NOT_SET, |(name, _)| name),
             referrer_host: other_site.unwrap_or(NONE.into()),
         }
     }
@@ -111,14 +112,17 @@ struct Tags<'a> {
     campaign: Option<Cow<'a, str>>,
     term: Option<Cow<'a, str>>,
     content: Option<Cow<'a, str>>,
-    click_id: Option<&'static str>,
+    /// Its place in [`CLICK_IDS`].
+    click_id: Option<usize>,
 }
 
 impl<'a> Tags<'a> {
     fn of(query: &'a str) -> Self {
         let mut tags = Self::default();
         // Most addresses have none, and taking all parameters apart is dear.
-        if !query.contains("utm_") && !CLICK_IDS.iter().any(|(name, _)| query.contains(name)) {
+        let may_have = query.contains("utm_") || CLICK_IDS.iter().any(|(name, _)| query.contains(name));
+        // A name can be written with escapes.
+        if !may_have && !query.contains('%') {
             return tags;
         }
         let set = |tag: &mut Option<Cow<'a, str>>, value| {
@@ -134,8 +138,9 @@ impl<'a> Tags<'a> {
                 "utm_term" => set(&mut tags.term, value),
                 "utm_content" => set(&mut tags.content, value),
                 name => {
-                    let known = CLICK_IDS.iter().find(|(id, _)| *id == name).map(|(id, _)| *id);
-                    tags.click_id = tags.click_id.or(known);
+                    // Of several the one that comes first in the list: who paid is named before who did not.
+                    let known = CLICK_IDS.iter().position(|(id, _)| *id == name);
+                    tags.click_id = tags.click_id.into_iter().chain(known).min();
                 }
             }
         }
@@ -163,6 +168,7 @@ mod tests {
         for own in ["https://shop.example/x", "http://www.shop.example"] {
             assert_eq!(of("https://shop.example/", own), "(direct) / (none) / (not set)");
         }
+        assert_eq!(of("/?utm%5Fsource=x", ""), "x / (not set) / (not set)");
         assert_eq!(of("/bare", ""), "(direct) / (none) / (not set)");
     }
 
@@ -176,6 +182,7 @@ mod tests {
         assert_eq!(of("/?fbclid=x", "https://l.facebook.com/"), "l.facebook.com / referral / (not set)");
         assert_eq!(Acquisition::of("/?fbclid=x", "").click_id, "fbclid");
         assert_eq!(Acquisition::of("/?gclid=", "").click_id, NOT_SET);
+        assert_eq!(of("/?fbclid=x&gclid=y", ""), "google / cpc / (not set)");
     }
 
     #[test]

@@ -35,16 +35,17 @@ pub(super) fn add<'a>(hit: &HitRef<'a>, counts: &mut Counts, money: &mut MoneySu
         counts.add(event.hit, 1);
     }
     if let Some(value) = hit.value {
+        let is = |count| event.as_ref().is_some_and(|event| event.hit == count);
+        // Some shops send what they pay back as what they lose.
         let micros = i128::from(value.micros);
+        let micros = if is(Count::Refunds) { micros.abs() } else { micros };
         money.add(currency, MoneyKind::Value, micros);
-        match event.as_ref().map(|event| event.hit) {
-            Some(Count::Purchases) => {
-                money.add(currency, MoneyKind::Revenue, micros);
-                money.add(currency, MoneyKind::Orders, 1);
-            }
-            // Some shops send what they pay back as what they lose.
-            Some(Count::Refunds) => money.add(currency, MoneyKind::Refunds, micros.abs()),
-            _ => {}
+        if is(Count::Purchases) {
+            money.add(currency, MoneyKind::Revenue, micros);
+            money.add(currency, MoneyKind::Orders, 1);
+        }
+        if is(Count::Refunds) {
+            money.add(currency, MoneyKind::Refunds, micros);
         }
     }
     if event.as_ref().is_some_and(|event| event.hit == Count::Purchases) {

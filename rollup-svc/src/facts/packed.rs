@@ -314,7 +314,7 @@ fn put_sums<'g>(
 }
 
 /// The facts of a purchase that does not count, since another one of the same transaction does: it is still a hit, and has
-/// its place in the session, but adds no money, no items and no goals.
+/// its place in the session, and adds nothing more.
 pub fn as_duplicate(facts: &Facts) -> Facts {
     let packed = facts.as_bytes();
     let mut reader = Reader::new(packed);
@@ -327,17 +327,13 @@ pub fn as_duplicate(facts: &Facts) -> Facts {
         for _ in 0..2 * reader.count()? {
             reader.bytes()?;
         }
-        let values = values.until(&reader);
-        Ok::<_, Malformed>((rules, flags, values, Counts::decode(&mut reader)?))
+        Ok::<_, Malformed>((rules, flags, values.until(&reader)))
     })();
-    let Ok((rules, flags, values, counts)) = read else { return facts.clone() };
-    let left = counts
-        .iter()
-        .filter(|(count, _)| matches!(count, Count::Hits | Count::EngagementMs | Count::Interactions));
-    let counts = left.chain([(Count::DuplicatePurchases, 1)]).collect();
+    let Ok((rules, flags, values)) = read else { return facts.clone() };
+    let counts = [(Count::Hits, 1), (Count::DuplicatePurchases, 1)].into_iter().collect();
     let mut out = Vec::with_capacity(packed.len());
     put_varint(&mut out, rules);
-    put_varint(&mut out, (flags | DUPLICATE) & !(PURCHASE | GOALS | STEPS));
+    put_varint(&mut out, (flags | DUPLICATE) & !(INTERACTION | PURCHASE | GOALS | STEPS));
     out.extend_from_slice(values);
     put_sums(&mut out, &counts, &MoneySums::default(), &[], [].into_iter(), &[]);
     Facts::new(Arc::from(out))
@@ -412,7 +408,7 @@ mod tests {
     fn a_duplicate_is_a_hit_and_nothing_more() {
         let packed = as_duplicate(&purchase());
         let facts = FactsRef::parse(packed.as_bytes()).unwrap();
-        let counts = [(Count::Hits, 1), (Count::DuplicatePurchases, 1), (Count::Interactions, 1)];
+        let counts = [(Count::Hits, 1), (Count::DuplicatePurchases, 1)];
         assert_eq!(facts.counts, counts.into_iter().collect());
         assert!(
             facts.money.is_empty()
@@ -422,6 +418,7 @@ mod tests {
         );
         assert_eq!(facts.value(&Dimension::Page), Some(&b"/thanks"[..]));
         assert!(FactsRef::is_duplicate(&packed) && !FactsRef::is_purchase(&packed));
+        assert!(!FactsRef::is_interaction(&packed));
         assert_eq!(as_duplicate(&packed), packed, "it stays what it is");
     }
 }

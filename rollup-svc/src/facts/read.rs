@@ -7,7 +7,7 @@ use rules::expr::Field;
 use rules::{Compiled, Expr};
 
 use super::acquisition::Acquisition;
-use super::packed::{Builder, value_of};
+use super::packed::Builder;
 use super::{NOT_SET, address, commerce};
 use crate::agent::Agents;
 
@@ -70,7 +70,7 @@ pub fn read(reading: &Reading<'_>, agents: &mut Agents, out: &mut Vec<u8>) -> Re
         &params.file,
         &params.scroll_depth,
     ];
-    let value = value_of(&money).map(|value| value.to_string());
+    let value = hit.value.map(|value| (value.micros as f64 / 1e6).to_string());
     let field = |field: &Field| match field {
         Field::Value => value.as_deref(),
         Field::Dimension(Dimension::Param(name)) => params.get(name.as_str()),
@@ -154,26 +154,36 @@ impl Params {
             search_term: String::new(),
             link: String::new(),
             file: String::new(),
-            scroll_depth: if hit.name == "scroll" { "90".to_owned() } else { String::new() },
+            scroll_depth: String::new(),
+        };
+        // Of a parameter that comes twice the first counts.
+        let (mut interactive, mut engagement) = (None, None);
+        let set = |field: &mut String, value| {
+            if field.is_empty() {
+                *field = text(value);
+            }
         };
         for param in hit.params().map_while(Result::ok) {
-            match (param.name, param.value) {
-                ("interactive", value) => params.interactive = !is_false(value),
-                ("engagement_time_msec", ParamValue::Integer(ms)) => {
-                    params.engagement_ms = ms.clamp(0, MAX_ENGAGEMENT_MS);
-                }
-                ("search_term", value) if hit.name == "view_search_results" => {
-                    params.search_term = text(value)
-                }
-                ("link_url", value) if hit.name == "click" => params.link = text(value),
-                ("file_name", value) if hit.name == "file_download" => params.file = text(value),
-                ("percent_scrolled", value) if hit.name == "scroll" => params.scroll_depth = text(value),
+            match (param.name, hit.name) {
+                ("interactive", _) => interactive = interactive.or(Some(param.value)),
+                ("engagement_time_msec", _) => engagement = engagement.or(Some(param.value)),
+                ("search_term", "view_search_results") => set(&mut params.search_term, param.value),
+                ("link_url", "click") => set(&mut params.link, param.value),
+                ("file_name", "file_download") => set(&mut params.file, param.value),
+                ("percent_scrolled", "scroll") => set(&mut params.scroll_depth, param.value),
                 _ => {}
             }
             let wanted = |name: &&model::ParamName| name.as_str() == param.name;
             if rules.params.iter().any(|name| wanted(&name)) && params.get(param.name).is_none() {
                 params.kept.push((param.name.to_owned(), text(param.value)));
             }
+        }
+        params.interactive = !interactive.is_some_and(is_false);
+        if let Some(ParamValue::Integer(ms)) = engagement {
+            params.engagement_ms = ms.clamp(0, MAX_ENGAGEMENT_MS);
+        }
+        if hit.name == "scroll" && params.scroll_depth.is_empty() {
+            params.scroll_depth.push_str("90");
         }
         params
     }

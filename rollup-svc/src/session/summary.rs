@@ -14,8 +14,6 @@ pub struct Summary {
     pub exit: Option<Hit>,
     /// Event time of its last hit.
     pub end: Timestamp,
-    /// Whom its last hit counts for.
-    pub visitor: u64,
     /// Page views.
     pub page_views: u64,
     /// Things that were done on the pages.
@@ -24,8 +22,8 @@ pub struct Summary {
     pub purchases: u64,
     /// Names of the goals that were reached, in order.
     pub goals: Vec<Box<str>>,
-    /// How many steps of each funnel were taken, for those of which any was.
-    pub funnels: Vec<(u8, u8)>,
+    /// The funnels of which a step was taken, with whom the hit counts for that took each.
+    pub funnels: Vec<(u8, Vec<u64>)>,
 }
 
 impl Summary {
@@ -37,7 +35,6 @@ impl Summary {
             entry: None,
             exit: None,
             end: first.at,
-            visitor: first.visitor,
             page_views: 0,
             interactions: 0,
             purchases: 0,
@@ -56,7 +53,6 @@ impl Summary {
 
     fn add(&mut self, hit: &Hit) {
         self.end = hit.at;
-        self.visitor = hit.visitor;
         if FactsRef::is_page_view(&hit.facts) {
             self.page_views += 1;
             self.entry.get_or_insert_with(|| hit.clone());
@@ -66,27 +62,27 @@ impl Summary {
         self.purchases += u64::from(FactsRef::is_purchase(&hit.facts));
         add_goals(&mut self.goals, &hit.facts);
         if FactsRef::has_steps(&hit.facts) {
-            self.step(&FactsRef::of(&hit.facts));
+            self.step(&FactsRef::of(&hit.facts), hit.visitor);
         }
     }
 
     /// A hit takes a step of a funnel if the one before it was taken. Steps are numbered by the rules of their hit.
-    fn step(&mut self, facts: &FactsRef<'_>) {
+    fn step(&mut self, facts: &FactsRef<'_>, visitor: u64) {
         if facts.rules != FactsRef::rules_of(&self.first.facts) {
             return;
         }
-        let taken = |funnels: &[(u8, u8)], funnel| {
-            funnels.iter().find(|(known, _)| *known == funnel).map_or(0, |(_, steps)| *steps)
-        };
-        // All of a hit's steps are held against where the funnels were before it: one hit takes one step.
-        let before = self.funnels.clone();
-        for (funnel, step) in facts.steps.iter().filter(|(funnel, step)| taken(&before, *funnel) == *step) {
-            match self.funnels.iter_mut().find(|(known, _)| known == funnel) {
-                Some((_, steps)) => *steps = step + 1,
-                None => self.funnels.push((*funnel, step + 1)),
+        // A hit takes one step of a funnel: all of its steps are held against where the funnel was before it.
+        let before: Vec<_> = self.funnels.iter().map(|(funnel, taken)| (*funnel, taken.len())).collect();
+        for (funnel, step) in &facts.steps {
+            let taken = before.iter().find(|(known, _)| known == funnel).map_or(0, |(_, taken)| *taken);
+            if taken != usize::from(*step) {
+                continue;
+            }
+            match self.funnels.binary_search_by_key(funnel, |(known, _)| *known) {
+                Ok(at) => self.funnels[at].1.push(visitor),
+                Err(at) => self.funnels.insert(at, (*funnel, vec![visitor])),
             }
         }
-        self.funnels.sort_unstable();
     }
 
     /// Milliseconds from its first hit to its last.

@@ -88,9 +88,9 @@ fn shown(visit: &Visit) -> String {
 
 fn session(summary: &Summary) -> String {
     let page = |hit: &Option<Hit>| hit.as_ref().map_or(0, |hit| hit.at.0 / MINUTE);
-    let Summary { first, end, page_views, interactions, goals, visitor, .. } = summary;
+    let Summary { first, end, page_views, interactions, goals, .. } = summary;
     format!(
-        "session {}..{} with {page_views} views {interactions} interactions {} goals, {}..{}, of {visitor}",
+        "session {}..{} with {page_views} views {interactions} interactions {} goals, {}..{}",
         first.at.0 / MINUTE,
         end.0 / MINUTE,
         goals.len(),
@@ -131,14 +131,13 @@ fn reference(told: &[Told]) -> Counted {
         let (first, last) = (&hits[0], &hits[hits.len() - 1]);
         let page = |hit: Option<&&Told>| hit.map_or(0, |hit| hit.minute);
         let session = format!(
-            "session {}..{} with {} views {} interactions {goals} goals, {}..{}, of {} in {visit}",
+            "session {}..{} with {} views {} interactions {goals} goals, {}..{} in {visit}",
             first.0.minute,
             last.0.minute,
             views.len(),
             hits.len() - views.len(),
             page(views.first()),
             page(views.last()),
-            last.1,
         );
         *counted.entry(session).or_insert(0) += 1;
     }
@@ -199,22 +198,20 @@ fn sessions_by_hand() {
     check(
         &[view(0, 1, 1), view(30, 2, 2), view(61, 3, 3)],
         expect![[r#"
-        session 0..30 with 2 views 0 interactions 0 goals, 0..30, of 30064771072 in (direct) /1 new since 0
-        session 61..61 with 1 views 0 interactions 0 goals, 61..61, of 30064771072 in (direct) /3 returning since 0"#]],
+        session 0..30 with 2 views 0 interactions 0 goals, 0..30 in (direct) /1 new since 0
+        session 61..61 with 1 views 0 interactions 0 goals, 61..61 in (direct) /3 returning since 0"#]],
     );
     // A late hit joins both.
     check(
         &[view(0, 1, 1), view(60, 3, 3), view(30, 2, 2)],
-        expect![
-            "session 0..60 with 3 views 0 interactions 0 goals, 0..60, of 30064771072 in (direct) /1 new since 0"
-        ],
+        expect!["session 0..60 with 3 views 0 interactions 0 goals, 0..60 in (direct) /1 new since 0"],
     );
     // One before everything takes the new visitor over.
     check(
         &[view(100, 1, 1), view(0, 2, 2)],
         expect![[r#"
-        session 0..0 with 1 views 0 interactions 0 goals, 0..0, of 30064771072 in (direct) /2 new since 0
-        session 100..100 with 1 views 0 interactions 0 goals, 100..100, of 30064771072 in (direct) /1 returning since 0"#]],
+        session 0..0 with 1 views 0 interactions 0 goals, 0..0 in (direct) /2 new since 0
+        session 100..100 with 1 views 0 interactions 0 goals, 100..100 in (direct) /1 returning since 0"#]],
     );
 }
 
