@@ -8,7 +8,7 @@ mod sources;
 
 pub use sources::Kind;
 
-/// Version of [`TABLE`].
+/// Version of the table.
 pub const VERSION: u32 = 1;
 
 /// Where a visit came from.
